@@ -33,6 +33,7 @@ const VENDORS: Readonly<Record<string, readonly string[]>> = {
   hono: ["api/"],
   "@hono/node-server": ["api/"],
   zod: ["api/", "config/"],
+  yaml: ["config/"],
   "@node-rs/crc32": ["journal/"],
   zstddec: ["wire/"],
 };
