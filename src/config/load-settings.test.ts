@@ -42,8 +42,8 @@ describe("settings", () => {
   it.each([
     [
       "an unknown key, with what was meant",
-      { file: file("listen: 127.0.0.1:1") },
-      "Unknown setting listen. Did you mean listen?",
+      { file: file("lissten: 127.0.0.1:1") },
+      "Unknown setting lissten. Did you mean listen?",
     ],
     [
       "an unknown nested key",

@@ -5,10 +5,8 @@ import { parseDuration, parseSize } from "./quantity.ts";
  * Every setting, once. File < environment < flags; an unknown key fails. `docs/reference/configuration.md` is generated
  * from this schema (reference.ts), so a description here is what people read.
  */
-type Quantity = z.ZodType<number, string | number | undefined>;
-
-const size = (defaultValue: string): Quantity => quantity(defaultValue, "size", parseSize, "a size such as 64MiB");
-const duration = (defaultValue: string): Quantity =>
+const size = (defaultValue: string) => quantity(defaultValue, "size", parseSize, "a size such as 64MiB");
+const duration = (defaultValue: string) =>
   quantity(defaultValue, "duration", parseDuration, "a duration such as 500ms, 15m or 30d");
 
 function quantity(
@@ -16,7 +14,7 @@ function quantity(
   kind: "size" | "duration",
   parse: (text: string) => number | undefined,
   expected: string,
-): Quantity {
+) {
   return z
     .union([z.string(), z.number().nonnegative()])
     .default(defaultValue)
@@ -25,7 +23,7 @@ function quantity(
       if (parsed === undefined) context.addIssue({ code: "custom", message: `expected ${expected}` });
       return parsed ?? 0;
     })
-    .meta({ kind, written: defaultValue }) as unknown as Quantity;
+    .meta({ kind, written: defaultValue });
 }
 
 const count = (defaultValue: number): z.ZodDefault<z.ZodNumber> => z.number().int().min(0).default(defaultValue);
