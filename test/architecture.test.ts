@@ -101,7 +101,11 @@ describe("architecture", () => {
       }
       if (!target.startsWith("#")) return [];
       const deep = target.slice(1).split("/").length > 2;
-      const allowed = from === "compose" || from === "main" || target.startsWith("#engine/schema/") || target.startsWith("#api/contract/");
+      const allowed =
+        from === "compose" ||
+        from === "main" ||
+        target.startsWith("#engine/schema/") ||
+        target.startsWith("#api/contract/");
       return deep && !allowed ? [`${file} → ${target}`] : [];
     });
     expect(wrong).toEqual([]);
