@@ -36,8 +36,8 @@ export const ADMISSION_DEFAULTS: AdmissionOptions = {
 
 /** A request's place. `leave` must be called exactly when the request is answered or gone; further calls do nothing. */
 export interface Ticket {
-  /** Takes room for a body that turns out larger. False if there is none; the request must then be refused with `refusal`. */
-  grow(bytes: number): boolean;
+  /** Takes room for a body that turns out larger. Returns the refusal if there is none. */
+  grow(bytes: number): Failure | undefined;
   /** Tells that bytes of the body arrived. */
   received(bytes: number): void;
   /** The body is complete: it is not slow any more. */
@@ -120,9 +120,9 @@ export class Admission {
     const taken = use;
     return {
       grow: (more) => {
-        if (!this.#places.has(place) || this.#room(taken, more, place) !== undefined) return false;
-        this.#take(place, taken, more);
-        return true;
+        const none = this.#room(taken, more, place);
+        if (none === undefined) this.#take(place, taken, more);
+        return none;
       },
       received: (count) => {
         place.receivedBytes += count;

@@ -29,6 +29,11 @@ export function tooLarge(maxBodyBytes: number): Failure {
   return new Failure("too-large", `the body is larger than ${maxBodyBytes} bytes (ingest.maxBodyBytes)`);
 }
 
+/** Whether a body of so many bytes came in more pieces than an honest sender makes. */
+export function tooFragmented(pieces: number, bytes: number): boolean {
+  return pieces > FREE_PIECES && bytes < pieces * MIN_PIECE_BYTES;
+}
+
 /**
  * @param length the Content-Length, already checked against `maxBodyBytes` and covered by the ticket; undefined if chunked
  * @param abandon gives the body up from outside: the returned promise rejects with the failure passed to it
@@ -84,9 +89,9 @@ export function readBody(
         settle(tooLarge(limits.maxBodyBytes));
         return;
       }
-      if (++pieces > FREE_PIECES && total < pieces * MIN_PIECE_BYTES) {
+      if (tooFragmented(++pieces, total)) {
         counts.add("body-fragments");
-        settle(new Failure("bad-request", `the body came in ${pieces} pieces of less than ${MIN_PIECE_BYTES} bytes`));
+        settle(new Failure("bad-request", `the body came in ${pieces} tiny pieces`));
         return;
       }
       if (exact === undefined) append(piece);
@@ -101,8 +106,9 @@ export function readBody(
             LARGEST_SEGMENT_BYTES,
             segment === undefined ? FIRST_SEGMENT_BYTES : segment.length * 2,
           );
-          if (!ticket.grow(size)) {
-            settle(new Failure("unavailable", "there is no room for more of this body", { retryAfterSeconds: 1 }));
+          const noRoom = ticket.grow(size);
+          if (noRoom !== undefined) {
+            settle(noRoom);
             return;
           }
           segment = Buffer.allocUnsafeSlow(size);

@@ -8,8 +8,8 @@
  * - `close` stops accepting, lets requests under way finish and ends idle connections at once; what is left at the deadline
  *   is destroyed.
  */
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
+import type { AddressInfo, Server, Socket } from "node:net";
 import { Failure } from "#runtime/failure.ts";
 import type { LimitCounts } from "./admission-counts.ts";
 
@@ -152,12 +152,7 @@ export async function openHttpServer(
 }
 
 /** Makes a server listen. Throws "port-in-use" naming the flag, or "config-invalid". */
-export function listen(
-  server: Pick<Server, "listen" | "once" | "off">,
-  host: string,
-  port: number,
-  flag: string,
-): Promise<void> {
+export function listen(server: Server, host: string, port: number, flag: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException): void => {
       const where = `${host.includes(":") ? `[${host}]` : host}:${port}`;
