@@ -1,0 +1,204 @@
+import type { Batch, LogBatch, Signal, SpanBatch } from "#model/batch.ts";
+import { type OutsideCounts, type PlacedRows, placeLogs, placeSpans, type TimeWindow } from "#pipeline/time-window.ts";
+import { BuildMemory } from "./native-columns.ts";
+import { DateSet } from "./native-dates.ts";
+import { LogColumns, type LogRange, TemplateLimit } from "./native-logs.ts";
+import { SpanColumns, type SpanRange } from "./native-spans.ts";
+import { NativeWriter } from "./native-writer.ts";
+import { STAGED, type StagedKind } from "./schema/staged.ts";
+
+/**
+ * Decoded batches → Native blocks with exactly the columns of schema/staged.ts. The bytes of a batch are copied once, from
+ * its body to where they stand in the block; no row and no string comes between (see native-writer.ts and
+ * native-columns.ts for the layout).
+ *
+ * The same batches in the same order make the same rows, whenever and wherever they are built: what depends on time or
+ * settings comes with the batch. (Only which `series` rows are staged depends on what this process staged before.)
+ */
+export interface PreparedBatch<B extends Batch = Batch> {
+  readonly batch: B;
+  readonly tenant: string;
+  readonly window: TimeWindow;
+  readonly receivedUnixNano: bigint;
+}
+
+/** One Native stream. */
+export interface BuiltBlock {
+  readonly kind: StagedKind;
+  readonly rows: number;
+  /** Consecutive pieces of the stream; it holds one or more Native blocks of at most BLOCK_ROWS rows. */
+  readonly parts: readonly Uint8Array[];
+  readonly sizeBytes: number;
+  /** The distinct UTC dates (YYYY-MM-DD) of its rows, ascending: the partitions they go to. */
+  readonly dates: readonly string[];
+}
+
+export interface BuiltLoad {
+  /** Only blocks that have rows. */
+  readonly blocks: readonly BuiltBlock[];
+  /** Records left out, or moved to the border, because of their time; which of the two, each batch's window said. */
+  readonly rejected: OutsideCounts;
+  readonly clamped: OutsideCounts;
+}
+
+export interface BuildContext {
+  /** One per thread; give a block's parts back to `memory.pool` when they are written. */
+  readonly memory: BuildMemory;
+}
+
+export const BLOCK_ROWS = 65_536;
+
+export function createBuildContext(): BuildContext {
+  return { memory: new BuildMemory() };
+}
+
+/** `batches` are all of `signal`; anything else is a programmer's error. */
+export function buildBlocks(signal: Signal, batches: readonly PreparedBatch[], context: BuildContext): BuiltLoad {
+  for (const { batch } of batches)
+    if (batch.signal !== signal) throw new TypeError(`a batch of ${batch.signal} in a load of ${signal}`);
+  const counts = { rejected: noneOutside(), clamped: noneOutside() };
+  switch (signal) {
+    case "traces":
+      return { ...counts, blocks: buildSpans(batches as readonly PreparedBatch<SpanBatch>[], context, counts) };
+    case "logs":
+      return { ...counts, blocks: buildLogs(batches as readonly PreparedBatch<LogBatch>[], context, counts) };
+    default:
+      throw new TypeError(`cannot build ${signal}`);
+  }
+}
+
+interface Counts {
+  readonly rejected: OutsideCounts;
+  readonly clamped: OutsideCounts;
+}
+
+function noneOutside(): OutsideCounts {
+  return { tooOld: 0, tooNew: 0, missing: 0 };
+}
+
+function countsFor(window: TimeWindow, counts: Counts): OutsideCounts {
+  return window.outside === "reject" ? counts.rejected : counts.clamped;
+}
+
+function buildSpans(
+  batches: readonly PreparedBatch<SpanBatch>[],
+  { memory }: BuildContext,
+  counts: Counts,
+): BuiltBlock[] {
+  const ranges = batches.flatMap((prepared): SpanRange[] => {
+    const { batch, window, receivedUnixNano } = prepared;
+    const placed = placeSpans(batch, window, receivedUnixNano, countsFor(window, counts));
+    return rangesOf(prepared, placed);
+  });
+  return buildStream("spans", ranges, memory, (block) => new SpanColumns(block, memory));
+}
+
+function buildLogs(
+  batches: readonly PreparedBatch<LogBatch>[],
+  { memory }: BuildContext,
+  counts: Counts,
+): BuiltBlock[] {
+  const ranges = batches.flatMap((prepared): LogRange[] => {
+    const { batch, window, receivedUnixNano } = prepared;
+    const placed = placeLogs(batch, window, receivedUnixNano, countsFor(window, counts));
+    return rangesOf(prepared, placed);
+  });
+  const templates = new TemplateLimit();
+  return buildStream("logs", ranges, memory, (block) => new LogColumns(block, memory, templates));
+}
+
+interface TimedRange<B extends Batch> {
+  readonly batch: B;
+  readonly body: Uint8Array;
+  readonly from: number;
+  readonly to: number;
+  readonly tenant: Uint8Array;
+  readonly times: PlacedRows["times"];
+  readonly receivedUnixNano: bigint;
+}
+
+function rangesOf<B extends Batch>(prepared: PreparedBatch<B>, placed: PlacedRows): TimedRange<B>[] {
+  const { batch, receivedUnixNano } = prepared;
+  const body = new Uint8Array(batch.body.buffer, batch.body.byteOffset, batch.body.byteLength);
+  const tenant = new TextEncoder().encode(prepared.tenant);
+  const ranges: TimedRange<B>[] = [];
+  for (let i = 0; i < placed.runs.length; i += 2) {
+    ranges.push({
+      batch,
+      body,
+      tenant,
+      receivedUnixNano,
+      times: placed.times,
+      from: placed.runs[i]!,
+      to: placed.runs[i + 1]!,
+    });
+  }
+  return ranges;
+}
+
+/** Columns of one block by name. */
+export interface BlockColumns {
+  write(name: string, out: NativeWriter): boolean;
+}
+
+/** Cuts the rows into blocks and writes each, column by column. */
+export function buildStream<
+  R extends { readonly from: number; readonly to: number; readonly times: PlacedRows["times"] },
+>(
+  kind: StagedKind,
+  ranges: readonly R[],
+  memory: BuildMemory,
+  columnsOf: (block: readonly R[]) => BlockColumns,
+): BuiltBlock[] {
+  const out = new NativeWriter(memory.pool);
+  const dates = new DateSet();
+  let rows = 0;
+  for (const block of cut(ranges)) {
+    let blockRows = 0;
+    for (const { from, to, times } of block) {
+      blockRows += to - from;
+      dates.add(times, from, to);
+    }
+    writeBlock(out, kind, blockRows, columnsOf(block));
+    rows += blockRows;
+  }
+  if (rows === 0) return [];
+  const parts = out.finish();
+  let sizeBytes = 0;
+  for (const part of parts) sizeBytes += part.length;
+  return [{ kind, rows, parts, sizeBytes, dates: dates.list() }];
+}
+
+function* cut<R extends { readonly from: number; readonly to: number }>(ranges: readonly R[]): Iterable<readonly R[]> {
+  let block: R[] = [];
+  let rows = 0;
+  for (const range of ranges) {
+    let { from } = range;
+    while (from < range.to) {
+      const to = Math.min(range.to, from + BLOCK_ROWS - rows);
+      block.push({ ...range, from, to });
+      rows += to - from;
+      from = to;
+      if (rows < BLOCK_ROWS) continue;
+      yield block;
+      block = [];
+      rows = 0;
+    }
+  }
+  if (rows > 0) yield block;
+}
+
+const encoder = new TextEncoder();
+
+function writeBlock(out: NativeWriter, kind: StagedKind, rows: number, columns: BlockColumns): void {
+  const staged = STAGED[kind];
+  out.varint(staged.length);
+  out.varint(rows);
+  for (const { name, type } of staged) {
+    for (const text of [name, type]) {
+      const bytes = encoder.encode(text);
+      out.string(bytes, 0, bytes.length);
+    }
+    if (!columns.write(name, out)) throw new TypeError(`no writer for column ${kind}.${name}`);
+  }
+}

@@ -1,0 +1,330 @@
+import { ABSENT, type AttributeColumns, AttributeType, type Batch, type Refs } from "#model/batch.ts";
+import { ByteText } from "#pipeline/byte-text.ts";
+import type { TimeHalves } from "#pipeline/time-window.ts";
+import { doubleText, printInt, printValue } from "#pipeline/value-text.ts";
+import { ByteDictionary, indexRefs } from "./native-dictionary.ts";
+import { ChunkPool, type NativeWriter, putVarint } from "./native-writer.ts";
+
+/**
+ * Columns of decoded batches written as columns of a Native block. A block takes its rows from ranges of several batches;
+ * every function here appends one whole column for the ranges it is given, prefix included.
+ *
+ *   Array(T)                             prefixes of T, UInt64 end offsets, the elements
+ *   Map(LowCardinality(String), String)  version of the keys, UInt64 end offsets, keys (dictionary, indices), values
+ *   Array(Map(…))                        version, offsets of the array, offsets of the maps, keys, values
+ */
+
+/** Rows (or events, links, exemplars) `from … to - 1` of one batch. */
+export interface Range<B extends Batch = Batch> {
+  readonly batch: B;
+  /** The batch's body as a plain Uint8Array, so that hot loops see one kind of array. */
+  readonly body: Uint8Array;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What building keeps from call to call: chunks, scratch space. One per thread; never shared by two builds at once. */
+export class BuildMemory {
+  readonly pool: ChunkPool;
+  readonly dictionary = new ByteDictionary();
+  readonly text = new ByteText();
+  #indices = new Uint32Array(1024);
+
+  constructor(pool: ChunkPool = new ChunkPool()) {
+    this.pool = pool;
+  }
+
+  /** Scratch for `count` indices; valid until the next call. */
+  indices(count: number): Uint32Array {
+    if (this.#indices.length < count) this.#indices = new Uint32Array(Math.max(count, this.#indices.length * 2));
+    return this.#indices;
+  }
+}
+
+export function countOf(ranges: readonly Range[]): number {
+  let count = 0;
+  for (const { from, to } of ranges) count += to - from;
+  return count;
+}
+
+export function version(out: NativeWriter): void {
+  out.uint64(1, 0);
+}
+
+/** String, from references. */
+export function writeStrings<B extends Batch>(
+  out: NativeWriter,
+  ranges: readonly Range<B>[],
+  refsOf: (batch: B) => Refs,
+): void {
+  for (const { batch, body, from, to } of ranges) {
+    const { start, length } = refsOf(batch);
+    let { bytes, position } = out;
+    let limit = bytes.length;
+    for (let row = from; row < to; row++) {
+      const size = length[row]!;
+      if (position + size + 5 > limit) {
+        out.position = position;
+        out.reserve(size + 5);
+        ({ bytes, position } = out);
+        limit = bytes.length;
+      }
+      if (size < 128) bytes[position++] = size;
+      else position = putVarint(bytes, position, size);
+      const source = start[row]!;
+      if (size <= 48) for (let i = 0; i < size; i++) bytes[position + i] = body[source + i]!;
+      else bytes.set(body.subarray(source, source + size), position);
+      position += size;
+    }
+    out.position = position;
+  }
+}
+
+/** LowCardinality(String) without its version, from references. */
+export function writeLowCardinality<B extends Batch>(
+  out: NativeWriter,
+  memory: BuildMemory,
+  ranges: readonly Range<B>[],
+  refsOf: (batch: B) => Refs,
+): void {
+  const { dictionary } = memory;
+  dictionary.clear();
+  const count = countOf(ranges);
+  const indices = memory.indices(count);
+  let at = 0;
+  for (const { batch, body, from, to } of ranges) {
+    indexRefs(dictionary, body, refsOf(batch), from, to, indices, at);
+    at += to - from;
+  }
+  dictionary.write(out, indices, count);
+}
+
+const HEX_DIGITS = "0123456789abcdef";
+/** Two hex digits of a byte as a little-endian UInt16. */
+const HEX = Uint16Array.from(
+  { length: 256 },
+  (_, byte) => HEX_DIGITS.charCodeAt(byte >> 4) | (HEX_DIGITS.charCodeAt(byte & 15) << 8),
+);
+
+/** String: ids of `size` bytes in hex, '' where absent. */
+export function writeIds<B extends Batch>(
+  out: NativeWriter,
+  ranges: readonly Range<B>[],
+  size: 8 | 16,
+  offsetsOf: (batch: B) => Uint32Array,
+): void {
+  for (const { batch, body, from, to } of ranges) {
+    const offsets = offsetsOf(batch);
+    let { bytes, view, position } = out;
+    let limit = bytes.length;
+    for (let row = from; row < to; row++) {
+      if (position + 33 > limit) {
+        out.position = position;
+        out.reserve(33);
+        ({ bytes, view, position } = out);
+        limit = bytes.length;
+      }
+      const offset = offsets[row]!;
+      if (offset === ABSENT) {
+        bytes[position++] = 0;
+        continue;
+      }
+      bytes[position++] = size * 2;
+      for (let i = 0; i < size; i++, position += 2) view.setUint16(position, HEX[body[offset + i]!]!, true);
+    }
+    out.position = position;
+  }
+}
+
+/** Numbers that lie in memory as the column does: UInt8, UInt32, Float64, Enum8 … */
+export function writeNumbers<B extends Batch>(
+  out: NativeWriter,
+  ranges: readonly Range<B>[],
+  columnOf: (batch: B) => ArrayBufferView & { readonly BYTES_PER_ELEMENT: number },
+): void {
+  for (const { batch, from, to } of ranges) out.numbers(columnOf(batch), from, to);
+}
+
+/** DateTime64(9): unsigned nanoseconds; what does not fit in 63 bits is the largest time there is. */
+export function writeTimes(out: NativeWriter, times: TimeHalves, from: number, to: number): void {
+  let fits = true;
+  for (let row = from; row < to; row++) fits = fits && times[row * 2 + 1]! < 0x8000_0000;
+  if (fits) {
+    out.numbers(times, from * 2, to * 2);
+    return;
+  }
+  for (let row = from; row < to; row++) {
+    const high = times[row * 2 + 1]!;
+    if (high < 0x8000_0000) out.uint64(times[row * 2]!, high);
+    else out.uint64(0xffff_ffff, 0x7fff_ffff);
+  }
+}
+
+/** The UInt64 end offsets of an array column, from offset columns whose rows are the ranges' rows. */
+export function writeOffsets<B extends Batch>(
+  out: NativeWriter,
+  ranges: readonly Range<B>[],
+  offsetsOf: (batch: B) => Uint32Array,
+): void {
+  let base = 0;
+  for (const { batch, from, to } of ranges) {
+    const offsets = offsetsOf(batch);
+    const shift = base - offsets[from]!;
+    let done = from;
+    while (done < to) {
+      out.reserve(8);
+      const { view } = out;
+      let { position } = out;
+      const end = Math.min(to, done + ((view.byteLength - position) >> 3));
+      for (; done < end; done++, position += 8) {
+        view.setUint32(position, offsets[done + 1]! + shift, true);
+        view.setUint32(position + 4, 0, true);
+      }
+      out.position = position;
+    }
+    base = offsets[to]! + shift;
+  }
+}
+
+/** What the elements of an array column are: the children of the ranges' rows. */
+export function childrenOf<B extends Batch>(
+  ranges: readonly Range<B>[],
+  offsetsOf: (batch: B) => Uint32Array,
+): Range<B>[] {
+  return ranges.map((range) => {
+    const offsets = offsetsOf(range.batch);
+    return { ...range, from: offsets[range.from]!, to: offsets[range.to]! };
+  });
+}
+
+/** Map(LowCardinality(String), String) without the keys' version; the ranges' rows own the attributes. */
+export function writeAttributes<B extends Batch>(
+  out: NativeWriter,
+  memory: BuildMemory,
+  ranges: readonly Range<B>[],
+  columnsOf: (batch: B) => AttributeColumns,
+): void {
+  writeOffsets(out, ranges, (batch) => columnsOf(batch).offset);
+  const entries = childrenOf(ranges, (batch) => columnsOf(batch).offset);
+  const count = countOf(entries);
+  if (count === 0) return;
+  const { dictionary } = memory;
+  dictionary.clear();
+  const entryOf = new KeyEntries(dictionary);
+  for (const range of entries) entryOf.enter(range, columnsOf(range.batch));
+  dictionary.writeEntries(out, count);
+  for (const range of entries)
+    writeIndices(out, entryOf.of(range.batch), columnsOf(range.batch).key, range.from, range.to, dictionary.indexBytes);
+  for (const range of entries) writeValues(out, memory.text, range.body, columnsOf(range.batch), range.from, range.to);
+}
+
+const UNSEEN = 0xffff_ffff;
+
+/** For each batch of a block: from its key numbers to the entries of the column's dictionary. Only keys in use are entered. */
+export class KeyEntries {
+  readonly #dictionary: ByteDictionary;
+  readonly #entries = new Map<Batch, Uint32Array>();
+
+  constructor(dictionary: ByteDictionary) {
+    this.#dictionary = dictionary;
+  }
+
+  of(batch: Batch): Uint32Array {
+    let entries = this.#entries.get(batch);
+    if (entries === undefined) {
+      entries = new Uint32Array(batch.keys.count).fill(UNSEEN);
+      this.#entries.set(batch, entries);
+    }
+    return entries;
+  }
+
+  enter(range: Range, columns: AttributeColumns): void {
+    const { batch, body, from, to } = range;
+    const entries = this.of(batch);
+    const { key } = columns;
+    const { start, length } = batch.keys;
+    for (let i = from; i < to; i++) {
+      const id = key[i]!;
+      if (entries[id] === UNSEEN) entries[id] = this.#dictionary.index(body, start[id]!, length[id]!);
+    }
+  }
+}
+
+/** `entries[source[i]]` for each i, in the width of the dictionary. */
+function writeIndices(
+  out: NativeWriter,
+  entries: Uint32Array,
+  source: Uint32Array,
+  from: number,
+  to: number,
+  width: 1 | 2 | 4,
+): void {
+  let done = from;
+  while (done < to) {
+    out.reserve(width);
+    const { bytes, view } = out;
+    let { position } = out;
+    const end = Math.min(to, done + Math.floor((bytes.length - position) / width));
+    if (width === 1) for (; done < end; done++) bytes[position++] = entries[source[done]!]!;
+    else if (width === 2)
+      for (; done < end; done++, position += 2) view.setUint16(position, entries[source[done]!]!, true);
+    else for (; done < end; done++, position += 4) view.setUint32(position, entries[source[done]!]!, true);
+    out.position = position;
+  }
+}
+
+/** String: the values of entries `from … to - 1` as text. */
+export function writeValues(
+  out: NativeWriter,
+  text: ByteText,
+  body: Uint8Array,
+  columns: AttributeColumns,
+  from: number,
+  to: number,
+): void {
+  const { type, low, high } = columns;
+  let { bytes, position } = out;
+  let limit = bytes.length;
+  for (let i = from; i < to; i++) {
+    const kind = type[i]!;
+    if (kind === AttributeType.string) {
+      const start = low[i]!;
+      const length = high[i]!;
+      if (position + length + 5 > limit) {
+        out.position = position;
+        out.reserve(length + 5);
+        ({ bytes, position } = out);
+        limit = bytes.length;
+      }
+      if (length < 128) bytes[position++] = length;
+      else position = putVarint(bytes, position, length);
+      if (length <= 48) for (let j = 0; j < length; j++) bytes[position + j] = body[start + j]!;
+      else bytes.set(body.subarray(start, start + length), position);
+      position += length;
+      continue;
+    }
+    if (position + 32 > limit) {
+      out.position = position;
+      out.reserve(32);
+      ({ bytes, position } = out);
+      limit = bytes.length;
+    }
+    if (kind === AttributeType.int) {
+      const end = printInt(bytes, position + 1, low[i]!, high[i]!);
+      bytes[position] = end - position - 1;
+      position = end;
+    } else if (kind === AttributeType.double) {
+      const digits = doubleText(low[i]!, high[i]!);
+      bytes[position++] = digits.length;
+      for (let j = 0; j < digits.length; j++) bytes[position++] = digits.charCodeAt(j);
+    } else {
+      out.position = position;
+      text.clear();
+      printValue(text, body, kind, low[i]!, high[i]!);
+      out.string(text.bytes, 0, text.length);
+      ({ bytes, position } = out);
+      limit = bytes.length;
+    }
+  }
+  out.position = position;
+}
