@@ -79,6 +79,8 @@ interface Connection extends GrpcConnection {
   readonly flood: FloodWatch;
   readonly sinceMs: number;
   greeted: boolean;
+  /** It was told to calm down. */
+  calmed: boolean;
   calls: number;
   /** When a frame of it was last seen, and when it last had a call. */
   heardMs: number;
@@ -115,8 +117,10 @@ export async function openGrpcServer(
   });
 
   const calmDown = (connection: Connection, limit: "stream-resets" | "control-frames"): void => {
+    if (connection.session.destroyed) return;
     counts.add(limit);
-    connection.session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    connection.calmed = true;
+    connection.session.destroy(new Error(`flood: ${limit}`), constants.NGHTTP2_ENHANCE_YOUR_CALM);
   };
 
   server.on("session", (session) => {
@@ -138,6 +142,7 @@ export async function openGrpcServer(
       flood,
       sinceMs: nowMs,
       greeted: false,
+      calmed: false,
       calls: 0,
       heardMs: nowMs,
       calledMs: nowMs,
@@ -148,7 +153,9 @@ export async function openGrpcServer(
     connections.set(session, connection);
     session.setLocalWindowSize(settings.windowBytes);
     session.on("close", () => connections.delete(session));
-    session.on("error", () => counts.add("malformed"));
+    session.on("error", () => {
+      if (!connection.calmed) counts.add("malformed");
+    });
     session.on("remoteSettings", () => {
       connection.greeted = true;
       connection.heardMs = clock.monotonicMs();
@@ -227,6 +234,7 @@ export async function openGrpcServer(
       server.close(() => {
         clearTimeout(deadline);
         clearInterval(look);
+        connections.clear();
         resolve();
       });
       for (const { session } of connections.values()) session.close();

@@ -25,6 +25,8 @@ export interface HttpServerOptions {
   /** Longest time from a request's first byte to its last; a backstop behind the handler's own limits. */
   readonly requestTimeoutMs?: number;
   readonly keepAliveTimeoutMs?: number;
+  /** A connection on which no byte moves for so long is destroyed, even if its answer is still to come; 0 is never. */
+  readonly silenceMs?: number;
   /** Called when every connection is busy and a new one waits: gives up what is slow. True if that closes connections soon. */
   readonly makeRoom?: () => boolean;
 }
@@ -35,6 +37,7 @@ export const HTTP_SERVER_DEFAULTS = {
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 120_000,
   keepAliveTimeoutMs: 75_000,
+  silenceMs: 120_000,
 } as const;
 
 export interface HttpServer extends AsyncDisposable {
@@ -99,6 +102,7 @@ export async function openHttpServer(
     requireHostHeader: true,
   });
   server.maxHeadersCount = 200;
+  server.timeout = settings.silenceMs;
   server.on("request", handle);
   // The handler decides whether it wants the body: it calls `writeContinue` where `Expect: 100-continue` was sent.
   server.on("checkContinue", handle);
@@ -136,6 +140,8 @@ export async function openHttpServer(
       }, deadlineMs);
       server.close(() => {
         clearTimeout(deadline);
+        // node says that none is left a moment before each tells so itself.
+        connections.clear();
         resolve();
       });
       for (const connection of connections.values()) if (connection.active === 0) connection.socket.destroySoon();

@@ -199,9 +199,13 @@ function serviceAsked(body: Uint8Array): string {
   return Buffer.from(body.subarray(2)).toString("utf8");
 }
 
+/** How long a peer may take to receive an answer (it may leave the stream's window closed). */
+const ANSWER_MS = 30_000;
+
 function answerMessage(stream: ServerHttp2Stream, connection: GrpcConnection, message: Uint8Array): void {
   connection.answered();
   if (stream.destroyed || stream.closed) return;
+  stream.setTimeout(ANSWER_MS, () => stream.close(constants.NGHTTP2_CANCEL));
   stream.respond(OK_HEADERS, { waitForTrailers: true });
   stream.on("wantTrailers", () => stream.sendTrailers(OK_TRAILERS));
   stream.end(frameMessage(message));

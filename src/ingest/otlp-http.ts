@@ -130,7 +130,7 @@ export function createOtlpHttpHandler(options: OtlpHttpOptions): OtlpHttpHandler
       quotas.spend(tenant, "records", answer.accepted + answer.rejected);
       answerExport(response, format, signal, answer);
     } catch (error) {
-      answerFailure(request, response, { failure: failureFor(error, options.onError), format });
+      answerFailure(request, response, { failure: failureFor(error, options.onError), format, begun: true });
     } finally {
       ticket.leave();
     }
@@ -162,6 +162,8 @@ interface Refusal {
   /** The request's format, where it has one of ours. */
   readonly format: ContentFormat | undefined;
   readonly extra?: Record<string, string> | undefined;
+  /** Reading the body had begun. */
+  readonly begun?: boolean;
 }
 
 /** Passes the body on; a sender that goes away before it is kept stops it. */
@@ -202,14 +204,16 @@ function answerFailure(request: IncomingMessage, response: ServerResponse, refus
     "content-length": body.length,
   };
   if (failure.retryAfterSeconds !== undefined) headers["retry-after"] = Math.ceil(failure.retryAfterSeconds);
-  if (request.complete || restBytes(request) <= DISCARD_BYTES) {
-    // node reads and drops what is left of a small body; the connection stays of use.
+  if (request.complete || (refusal.begun !== true && bodyBytes(request) <= DISCARD_BYTES)) {
+    // node reads and drops a small body; the connection stays of use.
     response.writeHead(failure.status, headers);
     response.end(body);
     return;
   }
   response.writeHead(failure.status, { ...headers, connection: "close" });
-  if (failure.code === "timeout" || request.headers.expect !== undefined) {
+  const waits = request.headers.expect !== undefined && refusal.begun !== true;
+  if (waits || failure.code === "timeout") {
+    // Nothing is on its way.
     response.end(body);
     return;
   }
@@ -232,7 +236,7 @@ function answerFailure(request: IncomingMessage, response: ServerResponse, refus
 }
 
 /** How large the body was said to be; infinite if it was not said. */
-function restBytes(request: IncomingMessage): number {
+function bodyBytes(request: IncomingMessage): number {
   if (request.headers["transfer-encoding"] !== undefined) return Number.POSITIVE_INFINITY;
   return request.headers.expect === undefined
     ? (lengthOf(request.headers["content-length"]) ?? 0)
