@@ -1,0 +1,146 @@
+import { crc32c } from "@node-rs/crc32";
+import type { JournalRecord, SequencedRecord } from "./journal.ts";
+
+/**
+ * One record as bytes, the same in journal segments and quarantine files; drawn in segment/FORMAT.md.
+ * The header has a checksum of its own, so that a damaged body still tells how long it was and how many records are lost.
+ */
+export const HEADER_BYTES = 88;
+const MAGIC = 0x314a5254; // "TRJ1"
+const ALIGNMENT = 8;
+const MAX_TENANT_BYTES = 0xffff;
+
+const CONTENT_TYPES = ["protobuf", "json"] as const;
+const CONTENT_ENCODINGS = ["identity", "gzip", "deflate", "zstd"] as const;
+const OUTSIDE = ["clamp", "reject"] as const;
+
+/** Where a record stands, beside what it says. */
+export interface RecordPlace {
+  /**
+   * Random, one per use of a file: bytes left from an earlier use never pass for records of this one, nor does a body that
+   * was made to look like records.
+   */
+  readonly nonce: bigint;
+  readonly sequence: number;
+  /** Every record up to this one was on stable storage when this one was written. */
+  readonly durableSequence: number;
+  /** `acceptedCount` of all records before this one, summed: tells what a gap held. */
+  readonly acceptedBefore: number;
+}
+
+export interface RecordHeader extends RecordPlace, Omit<JournalRecord, "body" | "tenant"> {
+  readonly tenantLength: number;
+  readonly bodyLength: number;
+  readonly payloadChecksum: number;
+}
+
+/** Bytes of the record with this payload, padding included. */
+export function recordBytes(tenantLength: number, bodyLength: number): number {
+  const bytes = HEADER_BYTES + tenantLength + bodyLength;
+  return bytes + padding(bytes);
+}
+
+function padding(bytes: number): number {
+  return (ALIGNMENT - (bytes % ALIGNMENT)) % ALIGNMENT;
+}
+
+/** The tenant as the record stores it. Throws if it is longer than a record can say. */
+export function encodeTenant(tenant: string): Buffer {
+  const bytes = Buffer.from(tenant, "utf8");
+  if (bytes.length > MAX_TENANT_BYTES) throw new Error(`A tenant of ${bytes.length} bytes does not fit a record.`);
+  return bytes;
+}
+
+/**
+ * Writes header and tenant to `into` at `offset` and returns the offset behind them. The body and `recordPadding` zero bytes
+ * follow; who writes them decides whether they are copied.
+ */
+export function encodeRecordHead(
+  into: Buffer,
+  offset: number,
+  record: JournalRecord,
+  tenant: Uint8Array,
+  place: RecordPlace,
+): number {
+  into.writeUInt32LE(MAGIC, offset + 4);
+  into.writeBigUInt64LE(place.nonce, offset + 8);
+  into.writeBigUInt64LE(BigInt(place.sequence), offset + 16);
+  into.writeBigUInt64LE(BigInt(place.durableSequence), offset + 24);
+  into.writeBigUInt64LE(BigInt(place.acceptedBefore), offset + 32);
+  into.writeBigUInt64LE(record.receivedUnixNano, offset + 40);
+  into.writeBigUInt64LE(record.acceptFromUnixNano, offset + 48);
+  into.writeBigUInt64LE(record.acceptToUnixNano, offset + 56);
+  into.writeUInt32LE(record.acceptedCount, offset + 64);
+  into.writeUInt32LE(record.body.length, offset + 68);
+  into.writeUInt32LE(crc32c(record.body, crc32c(tenant)), offset + 72);
+  into.writeUInt16LE(tenant.length, offset + 76);
+  into[offset + 78] = CONTENT_TYPES.indexOf(record.contentType);
+  into[offset + 79] = CONTENT_ENCODINGS.indexOf(record.contentEncoding);
+  into[offset + 80] = OUTSIDE.indexOf(record.outside);
+  into.fill(0, offset + 81, offset + HEADER_BYTES);
+  into.writeUInt32LE(crc32c(into.subarray(offset + 4, offset + HEADER_BYTES)), offset);
+  into.set(tenant, offset + HEADER_BYTES);
+  return offset + HEADER_BYTES + tenant.length;
+}
+
+/** Zero bytes behind a record's payload. */
+export function recordPadding(tenantLength: number, bodyLength: number): number {
+  return padding(HEADER_BYTES + tenantLength + bodyLength);
+}
+
+/** A whole record in a buffer of its own. */
+export function encodeRecord(record: JournalRecord, place: RecordPlace): Buffer {
+  const tenant = encodeTenant(record.tenant);
+  const bytes = Buffer.alloc(recordBytes(tenant.length, record.body.length));
+  bytes.set(record.body, encodeRecordHead(bytes, 0, record, tenant, place));
+  return bytes;
+}
+
+/** Whether a header may begin here: cheap, to be followed by `decodeRecordHeader`. */
+export function looksLikeHeader(bytes: Buffer, offset: number): boolean {
+  return bytes.readUInt32LE(offset + 4) === MAGIC;
+}
+
+/** The header at `offset`, or undefined if these bytes are no header or a damaged one. */
+export function decodeRecordHeader(bytes: Buffer, offset: number): RecordHeader | undefined {
+  if (offset + HEADER_BYTES > bytes.length || !looksLikeHeader(bytes, offset)) return undefined;
+  if (crc32c(bytes.subarray(offset + 4, offset + HEADER_BYTES)) !== bytes.readUInt32LE(offset)) return undefined;
+  const contentType = CONTENT_TYPES[bytes[offset + 78]!];
+  const contentEncoding = CONTENT_ENCODINGS[bytes[offset + 79]!];
+  const outside = OUTSIDE[bytes[offset + 80]!];
+  if (contentType === undefined || contentEncoding === undefined || outside === undefined) return undefined;
+  return {
+    nonce: bytes.readBigUInt64LE(offset + 8),
+    sequence: Number(bytes.readBigUInt64LE(offset + 16)),
+    durableSequence: Number(bytes.readBigUInt64LE(offset + 24)),
+    acceptedBefore: Number(bytes.readBigUInt64LE(offset + 32)),
+    receivedUnixNano: bytes.readBigUInt64LE(offset + 40),
+    acceptFromUnixNano: bytes.readBigUInt64LE(offset + 48),
+    acceptToUnixNano: bytes.readBigUInt64LE(offset + 56),
+    acceptedCount: bytes.readUInt32LE(offset + 64),
+    bodyLength: bytes.readUInt32LE(offset + 68),
+    payloadChecksum: bytes.readUInt32LE(offset + 72),
+    tenantLength: bytes.readUInt16LE(offset + 76),
+    contentType,
+    contentEncoding,
+    outside,
+  };
+}
+
+/** The record behind a header, its body a view of `payload` (tenant and body, no padding); undefined if it is damaged. */
+export function decodeRecordPayload(header: RecordHeader, payload: Buffer): SequencedRecord | undefined {
+  if (payload.length !== header.tenantLength + header.bodyLength) return undefined;
+  if (crc32c(payload) !== header.payloadChecksum) return undefined;
+  return {
+    sequence: header.sequence,
+    receivedUnixNano: header.receivedUnixNano,
+    tenant: payload.toString("utf8", 0, header.tenantLength),
+    contentType: header.contentType,
+    contentEncoding: header.contentEncoding,
+    acceptFromUnixNano: header.acceptFromUnixNano,
+    acceptToUnixNano: header.acceptToUnixNano,
+    outside: header.outside,
+    acceptedCount: header.acceptedCount,
+    body: payload.subarray(header.tenantLength),
+  };
+}
