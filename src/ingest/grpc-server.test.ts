@@ -1,7 +1,16 @@
 import { once } from "node:events";
 import { constants } from "node:http2";
 import { afterEach, describe, expect, it } from "vitest";
-import { CALL_FIELDS, END_HEADERS, FrameType, frame, goawayCode, literalFields, PREFACE } from "./grpc-frames.suite.ts";
+import {
+  CALL_FIELDS,
+  END_HEADERS,
+  END_STREAM,
+  FrameType,
+  frame,
+  goawayCode,
+  literalFields,
+  PREFACE,
+} from "./grpc-frames.suite.ts";
 import { frameMessage } from "./grpc-message.ts";
 import {
   answerOf,
@@ -167,6 +176,18 @@ describe("slow and silent peers", () => {
     expect(await answerOf(stream)).toMatchObject({ status: 4, resetCode: 0 });
     expect(at.admission.status()).toMatchObject({ bytes: 0, requests: 0 });
     expect((await call(session, TRACES, Buffer.alloc(10))).status).toBe(0);
+  });
+
+  it("that take no answer are not waited for", async () => {
+    const at = await open({ answerMs: 50 });
+    const raw = await openRawConnection(at.server.port);
+    // SETTINGS_INITIAL_WINDOW_SIZE 0: no byte of an answer may be sent.
+    raw.send(Buffer.concat([PREFACE, frame(FrameType.settings, 0, 0, Buffer.from([0, 4, 0, 0, 0, 0]))]));
+    raw.send(frame(FrameType.headers, END_HEADERS, 1, fields));
+    raw.send(frame(FrameType.data, END_STREAM, 1, frameMessage(Buffer.alloc(10))));
+    const cancelled = frame(FrameType.resetStream, 0, 1, Buffer.from([0, 0, 0, constants.NGHTTP2_CANCEL]));
+    await raw.received(cancelled.toString("latin1"));
+    expect(at.ingest.requests).toHaveLength(1);
   });
 
   it("that are idle are asked whether they are there, and closed if not", async () => {

@@ -160,7 +160,7 @@ describe("a refused body", () => {
 
   it("that is large does not keep its sender from reading why", async () => {
     const at = await open();
-    const size = 40 << 20;
+    const size = 60 << 20;
     const request = httpRequest(`${at.url}/v1/traces`, {
       method: "POST",
       headers: { ...PROTOBUF, "content-length": size },
@@ -171,7 +171,7 @@ describe("a refused body", () => {
     let text = "";
     for await (const piece of response) text += piece.toString("latin1");
     expect(response.statusCode).toBe(413);
-    expect(text).toContain("larger than 16777216 bytes");
+    expect(text).toContain("larger than 33554432 bytes");
     request.destroy();
   });
 });

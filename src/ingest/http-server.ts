@@ -1,8 +1,8 @@
 /**
  * An HTTP/1.1 server that strangers may talk to: receivers, and the API, listen through this.
  *
- * - Connections are bounded. At the bound the connection that has been idle longest makes room, then the one that has been
- *   sending its headers longest; so a client that opens many and says nothing shuts out nobody but itself.
+ * - Connections are bounded. At the bound one without a request under way makes room: the oldest of those that never had one
+ *   answered, then the one idle longest; so a client that opens many and says nothing shuts out nobody but itself.
  * - Headers must be complete within `headersTimeoutMs` of the connection or the request's first byte (node's own check).
  * - A request that is not HTTP is answered 400, 408 or 431 and closed, and counted.
  * - `close` stops accepting, lets requests under way finish and ends idle connections at once; what is left at the deadline
@@ -57,8 +57,12 @@ interface Connection {
   active: number;
   /** The answer begun last. */
   response: ServerResponse | undefined;
+  /** Requests answered. */
+  answered: number;
   /** Order of the last event (opened, answered): the lowest is idle longest. */
   turn: number;
+  /** It broke the protocol and was told; what still comes is not looked at. */
+  broken: boolean;
 }
 
 /** Listens. Throws "port-in-use" naming the flag, or "config-invalid" where the address cannot be listened on. */
@@ -82,6 +86,7 @@ export async function openHttpServer(
     connection.response = response;
     response.on("close", () => {
       connection.active--;
+      connection.answered++;
       connection.turn = turn++;
       if (closing && connection.active === 0) connection.socket.end();
     });
@@ -109,21 +114,23 @@ export async function openHttpServer(
   server.on("connection", (socket: Socket) => {
     if (connections.size >= settings.maxConnections) {
       counts.add("connections");
-      const leastActive = longestIdle(connections.values());
-      if (leastActive !== undefined) {
-        connections.delete(leastActive.socket);
-        leastActive.socket.destroy();
+      const least = leastUseful(connections.values());
+      if (least !== undefined) {
+        connections.delete(least.socket);
+        least.socket.destroy();
       } else if (options.makeRoom?.() !== true) {
         socket.destroy();
         return;
       }
     }
-    connections.set(socket, { socket, active: 0, response: undefined, turn: turn++ });
+    connections.set(socket, { socket, active: 0, response: undefined, answered: 0, turn: turn++, broken: false });
     socket.on("close", () => connections.delete(socket));
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
-    const status = answerTo(error.code, counts);
     const connection = connections.get(socket);
+    if (connection?.broken === true) return;
+    if (connection !== undefined) connection.broken = true;
+    const status = answerTo(error.code, counts);
     const answering = connection !== undefined && connection.active > 0 && connection.response?.headersSent !== false;
     if (status === undefined || !socket.writable || answering) socket.destroy();
     else socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroySoon());
@@ -182,11 +189,17 @@ export function listen(server: Server, host: string, port: number, flag: string)
   });
 }
 
-/** The connection without a request under way that did nothing for longest. */
-function longestIdle(connections: Iterable<Connection>): Connection | undefined {
-  let found: Connection | undefined;
-  for (const connection of connections)
-    if (connection.active === 0 && (found === undefined || connection.turn < found.turn)) found = connection;
+/** The connection to close for a new one; undefined if all are busy. */
+export function leastUseful<C extends { readonly active: number; readonly answered: number; readonly turn: number }>(
+  connections: Iterable<C>,
+): C | undefined {
+  let found: C | undefined;
+  for (const connection of connections) {
+    if (connection.active > 0) continue;
+    const useless = connection.answered === 0;
+    if (found === undefined || (useless === (found.answered === 0) ? connection.turn < found.turn : useless))
+      found = connection;
+  }
   return found;
 }
 

@@ -8,7 +8,6 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Access } from "#access/access.ts";
-import { tenantOf } from "#access/tenant.ts";
 import type { Signal } from "#model/batch.ts";
 import type { Clock } from "#runtime/clock.ts";
 import { describeError, Failure } from "#runtime/failure.ts";
@@ -52,6 +51,11 @@ const LINGER_BYTES = 4 << 20;
 /** A refused body of at most this size is read to its end instead, and the connection kept. */
 const DISCARD_BYTES = 64 << 10;
 
+/** Whether a request's URL is for a handler with this prefix, where others share its port. */
+export function isOtlpHttpUrl(url: string, prefix: string): boolean {
+  return url.startsWith(`${prefix}/v1/`);
+}
+
 export type OtlpHttpHandler = (request: IncomingMessage, response: ServerResponse) => void;
 
 export function createOtlpHttpHandler(options: OtlpHttpOptions): OtlpHttpHandler {
@@ -72,24 +76,21 @@ export function createOtlpHttpHandler(options: OtlpHttpOptions): OtlpHttpHandler
       return refuse(new Failure("not-found", `${path} is none of ${[...paths.keys()].join(", ")}`));
     if (method !== "POST" && method !== "OPTIONS")
       return refuse(new Failure("method-not-allowed", `${method} is not POST`), { allow: "POST" });
-    const foreign = access.guard.check(request as { method: string; headers: typeof headers });
-    if (foreign !== undefined) {
-      counts.add("forbidden");
-      return refuse(foreign);
-    }
+    const guarded = { method, headers };
     if (method === "OPTIONS")
-      return refuse(new Failure("method-not-allowed", "OPTIONS is not POST"), { allow: "POST" });
-    const principal = access.authenticate(headers, "ingest");
-    if (principal instanceof Failure) {
-      const unknown = principal.code === "unauthenticated";
-      counts.add(unknown ? "unauthenticated" : "forbidden");
-      return refuse(principal, unknown ? { "www-authenticate": 'Bearer realm="traceo"' } : undefined);
+      return refuse(access.guard(guarded) ?? new Failure("method-not-allowed", "OPTIONS is not POST"), {
+        allow: "POST",
+      });
+    const admitted = access.admit(guarded, "ingest");
+    if (admitted instanceof Failure) {
+      if (admitted.code !== "bad-request")
+        counts.add(admitted.code === "unauthenticated" ? "unauthenticated" : "forbidden");
+      return refuse(
+        admitted,
+        admitted.code === "unauthenticated" ? { "www-authenticate": 'Bearer realm="traceo"' } : undefined,
+      );
     }
-    const tenant = tenantOf(headers, principal);
-    if (tenant instanceof Failure) {
-      if (tenant.code === "forbidden") counts.add("forbidden");
-      return refuse(tenant);
-    }
+    const { tenant } = admitted;
     if (format === undefined) return refuse(unsupportedType(headers["content-type"]), { accept: ACCEPTED_TYPES });
     const encoding = encodingOf(headers["content-encoding"]);
     if (encoding === undefined)
@@ -137,7 +138,7 @@ export function createOtlpHttpHandler(options: OtlpHttpOptions): OtlpHttpHandler
   };
 
   return (request, response) => {
-    const origin = access.guard.allowedOrigin(request.headers);
+    const origin = access.allowedOrigin(request.headers);
     if (origin !== undefined) allowOrigin(response, origin);
     if (origin !== undefined && request.method === "OPTIONS" && paths.has(pathOf(request.url ?? ""))) {
       answerPreflight(response);
