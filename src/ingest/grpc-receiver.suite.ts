@@ -20,6 +20,7 @@ import { createRecordingIngest, type RecordingIngest } from "./recording-ingest.
 export interface GrpcReceiverOptions extends Pick<ReceiverOptions, "access" | "admission" | "quotas" | "body"> {
   readonly server?: Partial<GrpcServerOptions>;
   readonly isServing?: OtlpGrpcOptions["isServing"];
+  readonly answerMs?: number;
 }
 
 export interface TestGrpcReceiver extends AsyncDisposable {
@@ -49,6 +50,7 @@ export async function openGrpcReceiver(options: GrpcReceiverOptions = {}): Promi
     clock: systemClock,
     ...(options.body === undefined ? {} : { body: options.body }),
     ...(options.isServing === undefined ? {} : { isServing: options.isServing }),
+    ...(options.answerMs === undefined ? {} : { answerMs: options.answerMs }),
     onError: (error) => errors.push(error),
   });
   const server = await openGrpcServer(
@@ -123,7 +125,11 @@ export function answerOf(stream: ClientHttp2Stream): Promise<CallAnswer> {
   return new Promise((resolve) => {
     const fields: Record<string, string | readonly string[] | undefined> = {};
     const pieces: Buffer[] = [];
-    stream.on("response", (headers) => Object.assign(fields, headers));
+    stream.on("response", (headers) => {
+      Object.assign(fields, headers);
+      // node's client, answered early while the window is closed, would wait for room to send the rest.
+      if (fields["grpc-status"] !== undefined) setImmediate(() => stream.destroy());
+    });
     stream.on("trailers", (trailers) => Object.assign(fields, trailers));
     stream.on("data", (piece: Buffer) => pieces.push(piece));
     stream.on("close", () =>
