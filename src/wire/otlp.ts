@@ -4,11 +4,14 @@ import { type ContentEncoding, decompress } from "./compression.ts";
 import type { DecodeLimit, DecodeLimits } from "./limits.ts";
 import { Decoding, type Rejection } from "./otlp/decoding.ts";
 import { EnvelopeReader } from "./otlp/envelope.ts";
+import { locate } from "./otlp/locate.ts";
 import { LogReader } from "./otlp/log-record.ts";
 import { MetricReader } from "./otlp/metric.ts";
+import { REQUESTS } from "./otlp/schema.ts";
 import { WireError } from "./otlp/source.ts";
 import { SpanReader } from "./otlp/span.ts";
 import { Packing } from "./otlp/table.ts";
+import { transcodeJson } from "./otlp-json.ts";
 
 export type ContentType = "protobuf" | "json";
 
@@ -55,17 +58,17 @@ const idle = new Map<Signal, Readers>();
  */
 export function decodeOtlp(signal: Signal, body: Uint8Array, options: DecodeOptions): DecodeOutcome {
   const plain = decompress(body, options.contentEncoding, options.limits.decompressedBytes);
-  if (options.contentType !== "protobuf") throw new Failure("unsupported-media", "OTLP/JSON is not supported yet");
+  const bytes = options.contentType === "json" ? transcodeJson(signal, plain, options.limits.decompressedBytes) : plain;
   const kept = idle.get(signal);
   idle.delete(signal);
   const readers =
     kept !== undefined && sameLimits(kept.decoding.limits, options.limits) ? kept : openReaders(signal, options.limits);
-  const outcome = decode(readers, plain);
+  const outcome = decode(signal, readers, bytes);
   idle.set(signal, readers);
   return outcome;
 }
 
-function decode({ decoding, envelope, records }: Readers, bytes: Uint8Array): DecodeOutcome {
+function decode(signal: Signal, { decoding, envelope, records }: Readers, bytes: Uint8Array): DecodeOutcome {
   decoding.begin(bytes);
   envelope.begin();
   records.begin();
@@ -73,7 +76,9 @@ function decode({ decoding, envelope, records }: Readers, bytes: Uint8Array): De
     envelope.read(0, bytes.length);
   } catch (error) {
     if (!(error instanceof WireError)) throw error;
-    throw new Failure("bad-payload", `${error.message} (byte ${error.byte})`, { cause: error });
+    const path = locate(REQUESTS[signal], bytes, error.byte);
+    const where = path === "" ? "" : `${path}: `;
+    throw new Failure("bad-payload", `${where}${error.message} (byte ${error.byte})`, { cause: error });
   }
   const packing = new Packing();
   packing.add(decoding.keys.table, decoding.keys.count);

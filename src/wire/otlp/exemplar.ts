@@ -87,7 +87,7 @@ export class ExemplarReader {
           hasValue = true;
           break;
         case 0x3a:
-          position = attributes.read(position, end);
+          position = attributes.read(position, end, 0x3a);
           break;
         default:
           position = source.skip(tag, position, end);

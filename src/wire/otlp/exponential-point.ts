@@ -85,7 +85,7 @@ export class ExponentialPointReader {
       position = source.next;
       switch (tag) {
         case 0x0a:
-          position = attributes.read(position, end);
+          position = attributes.read(position, end, 0x0a);
           break;
         case 0x11:
           position = source.copy64(position, end, rows.startTime, half);

@@ -116,7 +116,7 @@ export class HistogramPointReader {
           position = exemplars.read(position, end, MetricType.histogram, row, firstExemplar);
           break;
         case 0x4a:
-          position = attributes.read(position, end);
+          position = attributes.read(position, end, 0x4a);
           break;
         case 0x50:
           rows.flags[row] = source.varint32(position, end);

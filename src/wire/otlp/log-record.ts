@@ -44,10 +44,6 @@ export class LogReader implements RecordReader {
     this.#attributes.begin();
   }
 
-  reserve(records: number): void {
-    this.#logs.reserve(this.#count + records);
-  }
-
   read(start: number, end: number, resource: number, scope: number): void {
     const decoding = this.#decoding;
     const source = decoding.source;
@@ -56,6 +52,7 @@ export class LogReader implements RecordReader {
     const attributes = this.#attributes;
     const body = this.#value;
     const row = this.#count;
+    if (row === this.#logs.capacity) this.#logs.reserve(row + 1);
     const rows = this.#logs.rows;
     let timeLow = 0;
     let timeHigh = 0;
@@ -108,7 +105,7 @@ export class LogReader implements RecordReader {
           break;
         }
         case 0x32:
-          position = attributes.read(position, end);
+          position = attributes.read(position, end, 0x32);
           break;
         case 0x38:
           dropped = source.varint32(position, end);

@@ -60,14 +60,11 @@ export class MetricReader implements RecordReader {
     this.#summaries.begin();
   }
 
-  reserve(records: number): void {
-    this.#metrics.reserve(this.#count + records);
-  }
-
   read(start: number, end: number, resource: number, scope: number): void {
     const decoding = this.#decoding;
     const source = decoding.source;
     const row = this.#count;
+    this.#metrics.reserve(row + 1);
     const rows = this.#metrics.rows;
     let nameStart = 0;
     let nameLength = 0;

@@ -82,7 +82,7 @@ export class NumberPointReader {
           hasValue = true;
           break;
         case 0x3a:
-          position = attributes.read(position, end);
+          position = attributes.read(position, end, 0x3a);
           break;
         case 0x40:
           flags = source.varint32(position, end);

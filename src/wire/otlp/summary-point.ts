@@ -73,7 +73,7 @@ export class SummaryPointReader {
           break;
         }
         case 0x3a:
-          position = this.#attributes.read(position, end);
+          position = this.#attributes.read(position, end, 0x3a);
           break;
         case 0x40:
           rows.flags[row] = source.varint32(position, end);
