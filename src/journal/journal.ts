@@ -14,6 +14,11 @@ export interface JournalRecord {
   readonly acceptFromUnixNano: bigint;
   readonly acceptToUnixNano: bigint;
   readonly outside: "clamp" | "reject";
+  /**
+   * What else decoding depended on (its limits), as text that the journal does not read: a replay after a change of settings
+   * decodes by this and makes the same rows.
+   */
+  readonly decoding: string;
   /** Records accepted at decode. */
   readonly acceptedCount: number;
   readonly body: Uint8Array;

@@ -16,8 +16,10 @@ import {
   decodeRecordHeader,
   decodeRecordPayload,
   encodeRecordHead,
-  encodeTenant,
+  encodeText,
   HEADER_BYTES,
+  payloadBytes,
+  type RecordText,
   recordBytes,
   recordPadding,
 } from "../record.ts";
@@ -148,7 +150,7 @@ interface State {
 
 interface Waiting {
   readonly record: JournalRecord;
-  readonly tenant: Buffer;
+  readonly text: RecordText;
   readonly bytes: number;
   readonly resolve: (sequence: number) => void;
   readonly reject: (error: unknown) => void;
@@ -191,10 +193,10 @@ class SegmentJournal implements Journal {
 
   append(record: JournalRecord): Promise<number> {
     if (this.#isClosed) return Promise.reject(new Failure("unavailable", "The journal is closed."));
-    const tenant = encodeTenant(record.tenant);
-    const bytes = recordBytes(tenant.length, record.body.length);
+    const text = encodeText(record);
+    const bytes = recordBytes(text.bytes.length, record.body.length);
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ record, tenant, bytes, resolve, reject });
+      this.#waiting.push({ record, text, bytes, resolve, reject });
       this.#writing ??= this.#writeAll();
     });
   }
@@ -437,9 +439,9 @@ class SegmentJournal implements Journal {
     }
     const durableSequence = this.#nextSequence - 1;
     let acceptedBefore = this.#acceptedBefore;
-    for (const [position, { record, tenant, bytes: size }] of group.entries()) {
+    for (const [position, { record, text, bytes: size }] of group.entries()) {
       const sequence = this.#nextSequence + position;
-      at = encodeRecordHead(buffer, at, record, tenant, {
+      at = encodeRecordHead(buffer, at, record, text, {
         nonce: active.nonce,
         sequence,
         durableSequence,
@@ -452,7 +454,7 @@ class SegmentJournal implements Journal {
         buffer.set(record.body, at);
         at += record.body.length;
       }
-      const padding = recordPadding(tenant.length, record.body.length);
+      const padding = recordPadding(text.bytes.length, record.body.length);
       buffer.fill(0, at, at + padding);
       at += padding;
       acceptedBefore += record.acceptedCount;
@@ -470,7 +472,7 @@ function isLarge(record: JournalRecord): boolean {
 function readRecord(bytes: Buffer, run: Run, sequence: number): JournalEntry | undefined {
   const header = decodeRecordHeader(bytes, 0);
   if (header === undefined || header.sequence !== sequence || header.nonce !== run.nonce) return undefined;
-  const end = HEADER_BYTES + header.tenantLength + header.bodyLength;
+  const end = HEADER_BYTES + payloadBytes(header);
   const record = decodeRecordPayload(header, bytes.subarray(HEADER_BYTES, end));
   return record === undefined ? undefined : { kind: "record", record };
 }
