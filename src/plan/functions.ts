@@ -44,13 +44,19 @@ export const FUNCTIONS: Readonly<Record<string, PlanFunction>> = {
   uniq: folding("uniq", 1),
   uniqExact: folding("uniqExact", 1),
   groupArray: folding("groupArray", 1),
+  groupUniqArray: folding("groupUniqArray", 1),
+  groupUniqArrayArray: folding("groupUniqArrayArray", 1),
   sumMap: folding("sumMap", 1),
   sumMapIf: folding("sumMapIf", 2),
+  /** Counts in log-scale buckets of eight to a doubling (math/log-buckets.ts): map of bucket to count. */
+  durationBuckets: aggregate(1, (value) => `sumMap(map(toInt16(floor(8 * log2(greatest(${value}, 1)))), toUInt64(1)))`),
 
   // Time. Everything is compared and bucketed as Unix nanoseconds.
   unixNano: scalar(1, (time) => `toUnixTimestamp64Nano(toDateTime64(${time}, 9, 'UTC'))`),
   /** The same as decimal text: JSON numbers are exact to 2^53 only. */
   unixNanoText: scalar(1, (time) => `toString(toUnixTimestamp64Nano(toDateTime64(${time}, 9, 'UTC')))`),
+  /** The same for an array of DateTime64(9). */
+  unixNanoTexts: scalar(1, (times) => `arrayMap(t -> toString(toUnixTimestamp64Nano(t)), ${times})`),
   /** Index of the bucket: (time, start ns, width ns). */
   bucket: scalar(
     3,

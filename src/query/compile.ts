@@ -13,6 +13,7 @@ export interface CompiledSelect {
 
 /** What a column name means at one level of nesting. */
 interface Scope {
+  readonly tenant: string;
   readonly depth: number;
   readonly column: (name: string) => string;
   /** SQL of this Select's own outputs by name. */
@@ -47,7 +48,12 @@ function compileLevel(
   if (typeof select.from === "string") {
     const table = sourceTable(select.from);
     source = select.from;
-    scope = { depth, outputs, column: (name) => tableColumn(select.from as string, table, name) };
+    scope = {
+      tenant: select.tenant,
+      depth,
+      outputs,
+      column: (name) => tableColumn(select.from as string, table, name),
+    };
     conditions.push(`tenant = ${parameters.add(select.tenant)}`);
     if (select.time !== undefined) conditions.push(...timeConditions(table, select.time, parameters));
   } else {
@@ -56,6 +62,7 @@ function compileLevel(
     const inner = compileLevel(select.from, depth + 1, parameters);
     source = `(${inner.sql})`;
     scope = {
+      tenant: select.tenant,
       depth,
       outputs,
       column: (name) => {
@@ -145,10 +152,15 @@ function predicateSql(of: Predicate, scope: Scope, parameters: Parameters): stri
     case "in":
       if (of.values.length === 0) return "0";
       return `${expressionSql(of.left, scope, parameters)} IN (${of.values.map((value) => parameters.add(value)).join(", ")})`;
+    case "in-select": {
+      if (of.select.columns.length !== 1) throw new Error("a condition asks a Select of one column");
+      if (of.select.tenant !== scope.tenant) throw new Error("a condition asks as the same tenant");
+      return `${expressionSql(of.left, scope, parameters)} IN (${compileLevel(of.select, scope.depth + 1, parameters).sql})`;
+    }
     case "match":
       return `match(${expressionSql(of.left, scope, parameters)}, ${parameters.add(of.pattern)})`;
     case "phrase":
-      return `hasPhrase(lower(${expressionSql(of.left, scope, parameters)}), ${parameters.add(of.text.toLowerCase())})`;
+      return `hasPhrase(lower(${expressionSql(of.left, scope, parameters)}), ${parameters.add(lowerAscii(of.text))})`;
     case "exists":
       return `${expressionSql(of.left, scope, parameters)} != ''`;
   }
@@ -183,4 +195,9 @@ function typeOf(value: Scalar): string {
     default:
       return Number.isSafeInteger(value) ? "Int64" : "Float64";
   }
+}
+
+/** As the engine's `lower`: ASCII letters only, or a text would no longer meet what `lower` made of the rows. */
+function lowerAscii(text: string): string {
+  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
