@@ -1,8 +1,13 @@
-import type { Batch, LogBatch, Signal, SpanBatch } from "#model/batch.ts";
+import type { Batch, LogBatch, MetricBatch, Signal, SpanBatch } from "#model/batch.ts";
+import { SeriesSeen } from "#pipeline/series-seen.ts";
 import { type OutsideCounts, type PlacedRows, placeLogs, placeSpans, type TimeWindow } from "#pipeline/time-window.ts";
 import { BuildMemory } from "./native-columns.ts";
 import { DateSet } from "./native-dates.ts";
 import { LogColumns, type LogRange, TemplateLimit } from "./native-logs.ts";
+import { arrangeMetrics } from "./native-metrics.ts";
+import type { OriginRange } from "./native-origin.ts";
+import { ExemplarColumns, HistogramColumns, PointColumns } from "./native-points.ts";
+import { SeriesRowColumns } from "./native-series.ts";
 import { SpanColumns, type SpanRange } from "./native-spans.ts";
 import { NativeWriter } from "./native-writer.ts";
 import { STAGED, type StagedKind } from "./schema/staged.ts";
@@ -44,12 +49,14 @@ export interface BuiltLoad {
 export interface BuildContext {
   /** One per thread; give a block's parts back to `memory.pool` when they are written. */
   readonly memory: BuildMemory;
+  /** Call its `forget` when a load failed or its outcome is not known. */
+  readonly seriesSeen: SeriesSeen;
 }
 
 export const BLOCK_ROWS = 65_536;
 
 export function createBuildContext(): BuildContext {
-  return { memory: new BuildMemory() };
+  return { memory: new BuildMemory(), seriesSeen: new SeriesSeen() };
 }
 
 /** `batches` are all of `signal`; anything else is a programmer's error. */
@@ -62,9 +69,16 @@ export function buildBlocks(signal: Signal, batches: readonly PreparedBatch[], c
       return { ...counts, blocks: buildSpans(batches as readonly PreparedBatch<SpanBatch>[], context, counts) };
     case "logs":
       return { ...counts, blocks: buildLogs(batches as readonly PreparedBatch<LogBatch>[], context, counts) };
-    default:
-      throw new TypeError(`cannot build ${signal}`);
+    case "metrics":
+      return { ...counts, blocks: buildMetrics(batches as readonly PreparedBatch<MetricBatch>[], context, counts) };
   }
+}
+
+const encoder = new TextEncoder();
+
+/** A Buffer as a Uint8Array. */
+function plain(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 interface Counts {
@@ -107,26 +121,45 @@ function buildLogs(
   return buildStream("logs", ranges, memory, (block) => new LogColumns(block, memory, templates));
 }
 
-interface TimedRange<B extends Batch> {
-  readonly batch: B;
-  readonly body: Uint8Array;
-  readonly from: number;
-  readonly to: number;
-  readonly tenant: Uint8Array;
+function buildMetrics(
+  batches: readonly PreparedBatch<MetricBatch>[],
+  { memory, seriesSeen }: BuildContext,
+  counts: Counts,
+): BuiltBlock[] {
+  const sources = batches.map(({ batch, tenant, window, receivedUnixNano }) => ({
+    batch,
+    body: plain(batch.body),
+    tenant: encoder.encode(tenant),
+    window,
+    receivedUnixNano,
+    counts: countsFor(window, counts),
+  }));
+  const { series, points, histograms, exemplars } = arrangeMetrics(sources, seriesSeen);
+  return [
+    ...buildStream("series", series, memory, (block) => new SeriesRowColumns(block, memory)),
+    ...buildStream("points", points, memory, (block) => new PointColumns(block, memory)),
+    ...buildStream("histograms", histograms, memory, (block) => new HistogramColumns(block, memory)),
+    ...buildStream("exemplars", exemplars, memory, (block) => new ExemplarColumns(block, memory)),
+  ];
+}
+
+interface TimedRange<B extends Batch> extends OriginRange<B> {
   readonly times: PlacedRows["times"];
   readonly receivedUnixNano: bigint;
 }
 
-function rangesOf<B extends Batch>(prepared: PreparedBatch<B>, placed: PlacedRows): TimedRange<B>[] {
+function rangesOf<B extends SpanBatch | LogBatch>(prepared: PreparedBatch<B>, placed: PlacedRows): TimedRange<B>[] {
   const { batch, receivedUnixNano } = prepared;
-  const body = new Uint8Array(batch.body.buffer, batch.body.byteOffset, batch.body.byteLength);
-  const tenant = new TextEncoder().encode(prepared.tenant);
+  const body = plain(batch.body);
+  const tenant = encoder.encode(prepared.tenant);
   const ranges: TimedRange<B>[] = [];
   for (let i = 0; i < placed.runs.length; i += 2) {
     ranges.push({
       batch,
       body,
       tenant,
+      resource: batch.resource,
+      scope: batch.scope,
       receivedUnixNano,
       times: placed.times,
       from: placed.runs[i]!,
@@ -187,8 +220,6 @@ function* cut<R extends { readonly from: number; readonly to: number }>(ranges: 
   }
   if (rows > 0) yield block;
 }
-
-const encoder = new TextEncoder();
 
 function writeBlock(out: NativeWriter, kind: StagedKind, rows: number, columns: BlockColumns): void {
   const staged = STAGED[kind];

@@ -52,13 +52,14 @@ export function version(out: NativeWriter): void {
 }
 
 /** String, from references. */
-export function writeStrings<B extends Batch>(
+export function writeStrings<R extends Range>(
   out: NativeWriter,
-  ranges: readonly Range<B>[],
-  refsOf: (batch: B) => Refs,
+  ranges: readonly R[],
+  refsOf: (range: R) => Refs,
 ): void {
-  for (const { batch, body, from, to } of ranges) {
-    const { start, length } = refsOf(batch);
+  for (const range of ranges) {
+    const { body, from, to } = range;
+    const { start, length } = refsOf(range);
     let { bytes, position } = out;
     let limit = bytes.length;
     for (let row = from; row < to; row++) {
@@ -81,20 +82,20 @@ export function writeStrings<B extends Batch>(
 }
 
 /** LowCardinality(String) without its version, from references. */
-export function writeLowCardinality<B extends Batch>(
+export function writeLowCardinality<R extends Range>(
   out: NativeWriter,
   memory: BuildMemory,
-  ranges: readonly Range<B>[],
-  refsOf: (batch: B) => Refs,
+  ranges: readonly R[],
+  refsOf: (range: R) => Refs,
 ): void {
   const { dictionary } = memory;
   dictionary.clear();
   const count = countOf(ranges);
   const indices = memory.indices(count);
   let at = 0;
-  for (const { batch, body, from, to } of ranges) {
-    indexRefs(dictionary, body, refsOf(batch), from, to, indices, at);
-    at += to - from;
+  for (const range of ranges) {
+    indexRefs(dictionary, range.body, refsOf(range), range.from, range.to, indices, at);
+    at += range.to - range.from;
   }
   dictionary.write(out, indices, count);
 }
@@ -107,14 +108,15 @@ const HEX = Uint16Array.from(
 );
 
 /** String: ids of `size` bytes in hex, '' where absent. */
-export function writeIds<B extends Batch>(
+export function writeIds<R extends Range>(
   out: NativeWriter,
-  ranges: readonly Range<B>[],
+  ranges: readonly R[],
   size: 8 | 16,
-  offsetsOf: (batch: B) => Uint32Array,
+  offsetsOf: (range: R) => Uint32Array,
 ): void {
-  for (const { batch, body, from, to } of ranges) {
-    const offsets = offsetsOf(batch);
+  for (const range of ranges) {
+    const { body, from, to } = range;
+    const offsets = offsetsOf(range);
     let { bytes, view, position } = out;
     let limit = bytes.length;
     for (let row = from; row < to; row++) {
@@ -137,12 +139,12 @@ export function writeIds<B extends Batch>(
 }
 
 /** Numbers that lie in memory as the column does: UInt8, UInt32, Float64, Enum8 … */
-export function writeNumbers<B extends Batch>(
+export function writeNumbers<R extends Range>(
   out: NativeWriter,
-  ranges: readonly Range<B>[],
-  columnOf: (batch: B) => ArrayBufferView & { readonly BYTES_PER_ELEMENT: number },
+  ranges: readonly R[],
+  columnOf: (range: R) => ArrayBufferView & { readonly BYTES_PER_ELEMENT: number },
 ): void {
-  for (const { batch, from, to } of ranges) out.numbers(columnOf(batch), from, to);
+  for (const range of ranges) out.numbers(columnOf(range), range.from, range.to);
 }
 
 /** DateTime64(9): unsigned nanoseconds; what does not fit in 63 bits is the largest time there is. */
@@ -161,14 +163,15 @@ export function writeTimes(out: NativeWriter, times: TimeHalves, from: number, t
 }
 
 /** The UInt64 end offsets of an array column, from offset columns whose rows are the ranges' rows. */
-export function writeOffsets<B extends Batch>(
+export function writeOffsets<R extends Range>(
   out: NativeWriter,
-  ranges: readonly Range<B>[],
-  offsetsOf: (batch: B) => Uint32Array,
+  ranges: readonly R[],
+  offsetsOf: (range: R) => Uint32Array,
 ): void {
   let base = 0;
-  for (const { batch, from, to } of ranges) {
-    const offsets = offsetsOf(batch);
+  for (const range of ranges) {
+    const { from, to } = range;
+    const offsets = offsetsOf(range);
     const shift = base - offsets[from]!;
     let done = from;
     while (done < to) {
@@ -187,35 +190,32 @@ export function writeOffsets<B extends Batch>(
 }
 
 /** What the elements of an array column are: the children of the ranges' rows. */
-export function childrenOf<B extends Batch>(
-  ranges: readonly Range<B>[],
-  offsetsOf: (batch: B) => Uint32Array,
-): Range<B>[] {
+export function childrenOf<R extends Range>(ranges: readonly R[], offsetsOf: (range: R) => Uint32Array): R[] {
   return ranges.map((range) => {
-    const offsets = offsetsOf(range.batch);
+    const offsets = offsetsOf(range);
     return { ...range, from: offsets[range.from]!, to: offsets[range.to]! };
   });
 }
 
 /** Map(LowCardinality(String), String) without the keys' version; the ranges' rows own the attributes. */
-export function writeAttributes<B extends Batch>(
+export function writeAttributes<R extends Range>(
   out: NativeWriter,
   memory: BuildMemory,
-  ranges: readonly Range<B>[],
-  columnsOf: (batch: B) => AttributeColumns,
+  ranges: readonly R[],
+  columnsOf: (range: R) => AttributeColumns,
 ): void {
-  writeOffsets(out, ranges, (batch) => columnsOf(batch).offset);
-  const entries = childrenOf(ranges, (batch) => columnsOf(batch).offset);
+  writeOffsets(out, ranges, (range) => columnsOf(range).offset);
+  const entries = childrenOf(ranges, (range) => columnsOf(range).offset);
   const count = countOf(entries);
   if (count === 0) return;
   const { dictionary } = memory;
   dictionary.clear();
   const entryOf = new KeyEntries(dictionary);
-  for (const range of entries) entryOf.enter(range, columnsOf(range.batch));
+  for (const range of entries) entryOf.enter(range, columnsOf(range));
   dictionary.writeEntries(out, count);
   for (const range of entries)
-    writeIndices(out, entryOf.of(range.batch), columnsOf(range.batch).key, range.from, range.to, dictionary.indexBytes);
-  for (const range of entries) writeValues(out, memory.text, range.body, columnsOf(range.batch), range.from, range.to);
+    writeIndices(out, entryOf.of(range.batch), columnsOf(range).key, range.from, range.to, dictionary.indexBytes);
+  for (const range of entries) writeValues(out, memory.text, range.body, columnsOf(range), range.from, range.to);
 }
 
 const UNSEEN = 0xffff_ffff;
@@ -251,7 +251,7 @@ export class KeyEntries {
 }
 
 /** `entries[source[i]]` for each i, in the width of the dictionary. */
-function writeIndices(
+export function writeIndices(
   out: NativeWriter,
   entries: Uint32Array,
   source: Uint32Array,

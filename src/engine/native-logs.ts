@@ -40,26 +40,16 @@ export class TemplateLimit {
 }
 
 /** The columns of STAGED_LOGS by name. */
-export class LogColumns extends OriginColumns<LogBatch> {
-  readonly #ranges: readonly LogRange[];
-  readonly #memory: BuildMemory;
+export class LogColumns extends OriginColumns<LogRange> {
   readonly #limit: TemplateLimit;
 
   constructor(ranges: readonly LogRange[], memory: BuildMemory, limit: TemplateLimit) {
-    super(
-      ranges,
-      memory,
-      (range, row) => ranges[range]!.batch.resource[row]!,
-      (range, row) => ranges[range]!.batch.scope[row]!,
-    );
-    this.#ranges = ranges;
-    this.#memory = memory;
+    super(ranges, memory);
     this.#limit = limit;
   }
 
   override write(name: string, out: NativeWriter): boolean {
-    const ranges = this.#ranges;
-    const memory = this.#memory;
+    const { ranges, memory } = this;
     switch (name) {
       case "time":
         for (const { times, from, to } of ranges) writeTimes(out, times, from, to);
@@ -68,24 +58,24 @@ export class LogColumns extends OriginColumns<LogBatch> {
         for (const range of ranges) writeObservedTimes(out, range);
         return true;
       case "trace_id":
-        writeIds(out, ranges, 16, (batch) => batch.traceId);
+        writeIds(out, ranges, 16, ({ batch }) => batch.traceId);
         return true;
       case "span_id":
-        writeIds(out, ranges, 8, (batch) => batch.spanId);
+        writeIds(out, ranges, 8, ({ batch }) => batch.spanId);
         return true;
       case "flags":
-        writeNumbers(out, ranges, (batch) => batch.flags);
+        writeNumbers(out, ranges, ({ batch }) => batch.flags);
         return true;
       case "severity_number":
-        writeNumbers(out, ranges, (batch) => batch.severityNumber);
+        writeNumbers(out, ranges, ({ batch }) => batch.severityNumber);
         return true;
       case "severity_text":
         version(out);
-        writeLowCardinality(out, memory, ranges, (batch) => batch.severityText);
+        writeLowCardinality(out, memory, ranges, ({ batch }) => batch.severityText);
         return true;
       case "event_name":
         version(out);
-        writeLowCardinality(out, memory, ranges, (batch) => batch.eventName);
+        writeLowCardinality(out, memory, ranges, ({ batch }) => batch.eventName);
         return true;
       case "body":
         for (const range of ranges) this.#writeBodies(out, range);
@@ -96,10 +86,10 @@ export class LogColumns extends OriginColumns<LogBatch> {
         return true;
       case "attributes":
         version(out);
-        writeAttributes(out, memory, ranges, (batch) => batch.attributes);
+        writeAttributes(out, memory, ranges, ({ batch }) => batch.attributes);
         return true;
       case "dropped_attributes_count":
-        writeNumbers(out, ranges, (batch) => batch.droppedAttributes);
+        writeNumbers(out, ranges, ({ batch }) => batch.droppedAttributes);
         return true;
       default:
         return super.write(name, out);
@@ -109,7 +99,7 @@ export class LogColumns extends OriginColumns<LogBatch> {
   #writeBodies(out: NativeWriter, range: LogRange): void {
     const { batch, body, from, to } = range;
     const { bodyType, bodyLow, bodyHigh } = batch;
-    const { text } = this.#memory;
+    const { text } = this.memory;
     for (let row = from; row < to; row++) {
       if (bodyType[row] === AttributeType.string) {
         const length = bodyHigh[row]!;
@@ -126,14 +116,14 @@ export class LogColumns extends OriginColumns<LogBatch> {
   }
 
   #writeTemplates(out: NativeWriter): void {
-    const { dictionary, text } = this.#memory;
+    const { dictionary, text } = this.memory;
     const limit = this.#limit;
     dictionary.clear();
-    const count = countOf(this.#ranges);
-    const indices = this.#memory.indices(count);
+    const count = countOf(this.ranges);
+    const indices = this.memory.indices(count);
     const template = new Uint8Array(TEMPLATE_BUFFER_BYTES);
     let at = 0;
-    for (const { batch, body, from, to } of this.#ranges) {
+    for (const { batch, body, from, to } of this.ranges) {
       const { bodyType, bodyLow, bodyHigh } = batch;
       for (let row = from; row < to; row++) {
         let length: number;
