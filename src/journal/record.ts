@@ -89,7 +89,7 @@ export function encodeRecordHead(
   into[offset + 80] = OUTSIDE.indexOf(record.outside);
   into[offset + 81] = 0;
   into.writeUInt16LE(text.bytes.length - text.tenantLength, offset + 82);
-  into.fill(0, offset + 84, offset + HEADER_BYTES);
+  into.writeUInt32LE(record.decodedBytes, offset + 84);
   into.writeUInt32LE(crc32c(into.subarray(offset + 4, offset + HEADER_BYTES)), offset);
   into.set(text.bytes, offset + HEADER_BYTES);
   return offset + HEADER_BYTES + text.bytes.length;
@@ -130,6 +130,7 @@ export function decodeRecordHeader(bytes: Buffer, offset: number): RecordHeader 
     acceptFromUnixNano: bytes.readBigUInt64LE(offset + 48),
     acceptToUnixNano: bytes.readBigUInt64LE(offset + 56),
     acceptedCount: bytes.readUInt32LE(offset + 64),
+    decodedBytes: bytes.readUInt32LE(offset + 84),
     bodyLength: bytes.readUInt32LE(offset + 68),
     payloadChecksum: bytes.readUInt32LE(offset + 72),
     tenantLength: bytes.readUInt16LE(offset + 76),
@@ -160,6 +161,7 @@ export function decodeRecordPayload(header: RecordHeader, payload: Buffer): Sequ
     outside: header.outside,
     decoding: payload.toString("utf8", header.tenantLength, header.tenantLength + header.decodingLength),
     acceptedCount: header.acceptedCount,
+    decodedBytes: header.decodedBytes,
     body: payload.subarray(header.tenantLength + header.decodingLength),
   };
 }

@@ -102,7 +102,7 @@ export async function recoverSegments(
       if (header.sequence >= sequence) {
         if (header.sequence > sequence) addGap(header.sequence - 1, header.acceptedBefore);
         if (run === undefined || run.end !== offset) run = index.addRun(segment, use.nonce, sequence, offset);
-        index.addRecord(run, bytes, header.acceptedCount);
+        index.addRecord(run, bytes, header);
         sequence = header.sequence + 1;
         acceptedBefore = header.acceptedBefore + header.acceptedCount;
       }

@@ -4,6 +4,7 @@ import type { Disk } from "#runtime/disk.ts";
 import { systemDisk } from "#runtime/disk-system.ts";
 import { describeError, Failure, isFailure } from "#runtime/failure.ts";
 import type {
+  ExtentLimit,
   Journal,
   JournalEntry,
   JournalExtent,
@@ -57,7 +58,7 @@ export interface SegmentJournalOptions {
   readonly reserveBytes?: number;
   /** A group is closed at this size, which bounds how long one sync takes. */
   readonly groupBytes?: number;
-  /** Records not completed, at most: bounds the index in memory, eight bytes each. */
+  /** Records not completed, at most: bounds the index in memory, twelve bytes each. */
   readonly limitRecords?: number;
   readonly disk?: Disk;
   readonly clock?: Clock;
@@ -239,7 +240,7 @@ class SegmentJournal implements Journal {
     }
   }
 
-  measure(firstSequence: number, atMost: { accepted: number; bytes: number }): JournalExtent | undefined {
+  measure(firstSequence: number, atMost: ExtentLimit): JournalExtent | undefined {
     return this.#state.index.measure(firstSequence, atMost);
   }
 
@@ -395,7 +396,7 @@ class SegmentJournal implements Journal {
     const first = active.end === 0 ? SEGMENT_HEADER_BYTES : active.end;
     active.run ??= index.addRun(active.segment, active.nonce, this.#nextSequence, first);
     for (const waiting of group) {
-      index.addRecord(active.run, waiting.bytes, waiting.record.acceptedCount);
+      index.addRecord(active.run, waiting.bytes, waiting.record);
       this.#acceptedBefore += waiting.record.acceptedCount;
       waiting.resolve(this.#nextSequence++);
     }
