@@ -1,6 +1,13 @@
 import { crc32c } from "@node-rs/crc32";
 import type { Disk } from "#runtime/disk.ts";
-import { decodeRecordHeader, HEADER_BYTES, looksLikeHeader, type RecordHeader, recordBytes } from "../record.ts";
+import {
+  decodeRecordHeader,
+  HEADER_BYTES,
+  looksLikeHeader,
+  payloadBytes,
+  type RecordHeader,
+  recordBytes,
+} from "../record.ts";
 import type { CursorState } from "./cursor.ts";
 import { RecordIndex, type Run } from "./record-index.ts";
 import { decodeSegmentHeader, SEGMENT_HEADER_BYTES, type Segment, type SegmentUse } from "./segment.ts";
@@ -95,7 +102,7 @@ export async function recoverSegments(
       if (header.sequence >= sequence) {
         if (header.sequence > sequence) addGap(header.sequence - 1, header.acceptedBefore);
         if (run === undefined || run.end !== offset) run = index.addRun(segment, use.nonce, sequence, offset);
-        index.addRecord(run, bytes, header.acceptedCount);
+        index.addRecord(run, bytes, header);
         sequence = header.sequence + 1;
         acceptedBefore = header.acceptedBefore + header.acceptedCount;
       }
@@ -147,7 +154,7 @@ async function scan(segment: Segment, use: SegmentUse, verifyBodies: boolean): P
     const next = await window.nextHeader(offset, sequence);
     if (next === undefined) return located;
     const { header } = next;
-    const bytes = recordBytes(header.tenantLength, header.bodyLength);
+    const bytes = recordBytes(header.tenantLength + header.decodingLength, header.bodyLength);
     const fits = next.offset + bytes <= segment.sizeBytes;
     const isWhole = fits && (!verifyBodies || (await isPayloadWhole(segment, header, next.offset)));
     located.push({ header, offset: next.offset, bytes, isWhole });
@@ -157,7 +164,7 @@ async function scan(segment: Segment, use: SegmentUse, verifyBodies: boolean): P
 }
 
 async function isPayloadWhole(segment: Segment, header: RecordHeader, offset: number): Promise<boolean> {
-  const payload = Buffer.allocUnsafe(header.tenantLength + header.bodyLength);
+  const payload = Buffer.allocUnsafe(payloadBytes(header));
   const length = await segment.file.read(payload, offset + HEADER_BYTES);
   return length === payload.length && crc32c(payload) === header.payloadChecksum;
 }
