@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { and, column } from "#plan/expression.ts";
 import type { Predicate } from "#plan/select.ts";
-import { searchLogs } from "#query/logs/log-search.ts";
+import { searchLogs } from "#query/log-search.ts";
 import { textPredicate } from "#query/text-search.ts";
 import type { Logs } from "../contract/shapes.ts";
 import { decodeCursor, encodeCursor, fingerprint } from "../cursor.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { parseDurationNs } from "#query/duration.ts";
-import { parseTraceId, readTrace } from "#query/trace/trace-structure.ts";
-import { searchTraces } from "#query/traces/trace-search.ts";
+import { searchTraces } from "#query/trace-search.ts";
+import { parseTraceId, readTrace } from "#query/trace-structure.ts";
 import { Failure } from "#runtime/failure.ts";
 import type { Trace, Traces } from "../contract/shapes.ts";
 import { decodeCursor, encodeCursor, fingerprint } from "../cursor.ts";

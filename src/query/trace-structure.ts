@@ -1,10 +1,10 @@
 import { and, as, ascending, call, column, equals, output, select } from "#plan/expression.ts";
 import { Failure } from "#runtime/failure.ts";
-import type { Question } from "../question.ts";
-import { ALL_TIME } from "../time.ts";
-import { type CriticalPath, criticalPath } from "./critical-path.ts";
-import { selfTimes } from "./self-time.ts";
-import { orderSpanTree } from "./span-tree.ts";
+import type { Question } from "./question.ts";
+import { ALL_TIME } from "./time.ts";
+import { type CriticalPath, criticalPath } from "./trace/critical-path.ts";
+import { selfTimes } from "./trace/self-time.ts";
+import { orderSpanTree } from "./trace/span-tree.ts";
 
 /** Most spans of a trace that are shown; the earliest are. */
 export const MOST_SPANS = 20_000;

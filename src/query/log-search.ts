@@ -1,8 +1,8 @@
 import { and, as, call, column, compare, equals, literal, or, output, select } from "#plan/expression.ts";
 import type { Expression, Predicate, TimeRange } from "#plan/select.ts";
 import { Failure } from "#runtime/failure.ts";
-import type { Frame } from "../frame.ts";
-import type { Question } from "../question.ts";
+import type { Frame } from "./frame.ts";
+import type { Question } from "./question.ts";
 
 export type LogOrder = "newest" | "oldest";
 

@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { listServices } from "#query/services/service-list.ts";
+import { listServices } from "#query/service-list.ts";
 import type { Services } from "../contract/shapes.ts";
 import { predicateOf, RANGE_PARAMETERS, rangeOf } from "../parameters.ts";
 import { route } from "../route.ts";
-import { services } from "../schema/services.ts";
+import { services } from "../schema/service-list.ts";
 
 export const servicesRoute = route({
   path: "/services",

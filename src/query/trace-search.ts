@@ -14,7 +14,7 @@ import {
   select,
 } from "#plan/expression.ts";
 import type { Expression, Predicate, Select, TimeRange } from "#plan/select.ts";
-import type { Question } from "../question.ts";
+import type { Question } from "./question.ts";
 
 export type TraceSort = "start" | "duration" | "errors";
 

@@ -1,9 +1,9 @@
 import { logBucketQuantile, logBucketsOf, mergeLogBuckets } from "#math/log-buckets.ts";
 import { and, as, call, column, equals, isIn, literal, select, test } from "#plan/expression.ts";
 import type { Predicate, TimeRange } from "#plan/select.ts";
-import type { Question } from "../question.ts";
-import { type SparklineValues, sparkline } from "../sparkline.ts";
-import { type Buckets, roundBuckets } from "../time.ts";
+import type { Question } from "./question.ts";
+import { type SparklineValues, sparkline } from "./sparkline.ts";
+import { type Buckets, roundBuckets } from "./time.ts";
 
 const MINUTE_NS = 60_000_000_000n;
 const DAY_NS = 86_400_000_000_000n;
