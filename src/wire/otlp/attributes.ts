@@ -1,6 +1,6 @@
 import { type AttributeColumns, AttributeType } from "#model/batch.ts";
 import type { Decoding } from "./decoding.ts";
-import { type Packing, Table } from "./table.ts";
+import type { Packing, Table } from "./table.ts";
 import { isAscii } from "./utf8.ts";
 import { ValueReader } from "./value.ts";
 
@@ -39,8 +39,8 @@ export class AttributeReader {
   constructor(decoding: Decoding) {
     this.#decoding = decoding;
     this.#value = new ValueReader(decoding);
-    this.offsets = new Table({ offset: "u32" }, decoding.limits.columnBytes);
-    this.entries = new Table({ key: "u32", type: "u8", low: "u32", high: "u32" }, decoding.limits.columnBytes);
+    this.offsets = decoding.table({ offset: "u32" });
+    this.entries = decoding.table({ key: "u32", type: "u8", low: "u32", high: "u32" });
   }
 
   begin(): void {
@@ -195,6 +195,10 @@ export class AttributeReader {
       return finish;
     }
     const key = keys.intern(keyStart, keyEnd - keyStart);
+    if (key < 0) {
+      this.#drop("keysPerBatch");
+      return finish;
+    }
     if (key >= this.#owner.length) this.#growOwner(key);
     this.#predict(slot, key, keyStart, keyEnd, valueStart);
     if (this.#owner[key] === this.#serial) {
@@ -233,7 +237,7 @@ export class AttributeReader {
     this.#prefix[place] = isCommon ? length + 3 : 0;
   }
 
-  #drop(limit: "attributes" | "keyBytes"): void {
+  #drop(limit: "attributes" | "keyBytes" | "keysPerBatch"): void {
     this.dropped++;
     this.#decoding.cut(limit);
   }

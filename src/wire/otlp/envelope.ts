@@ -1,7 +1,7 @@
 import type { Refs, ResourceColumns, ScopeColumns } from "#model/batch.ts";
 import { AttributeReader } from "./attributes.ts";
 import type { Decoding } from "./decoding.ts";
-import { type Packing, Table } from "./table.ts";
+import type { Packing, Table } from "./table.ts";
 import { tooLarge } from "./too-large.ts";
 
 /** Reads one record (a Span, LogRecord or Metric message) of the resource and scope that were opened last. */
@@ -49,8 +49,8 @@ export class EnvelopeReader {
     this.#records = records;
     this.#resourceAttributes = new AttributeReader(decoding);
     this.#scopeAttributes = new AttributeReader(decoding);
-    this.#resourceTable = new Table(RESOURCE, decoding.limits.columnBytes);
-    this.#scopeTable = new Table(SCOPE, decoding.limits.columnBytes);
+    this.#resourceTable = decoding.table(RESOURCE);
+    this.#scopeTable = decoding.table(SCOPE);
   }
 
   begin(): void {

@@ -4,7 +4,7 @@ import type { Decoding } from "./decoding.ts";
 import type { ExemplarReader } from "./exemplar.ts";
 import { NAN_HIGH, NAN_LOW, readDouble } from "./number.ts";
 import { NumberList } from "./number-list.ts";
-import { type Packing, Table } from "./table.ts";
+import type { Packing, Table } from "./table.ts";
 
 const POINT = {
   metric: "u32",
@@ -29,7 +29,7 @@ export class HistogramPointReader {
 
   constructor(decoding: Decoding, exemplars: ExemplarReader) {
     this.#decoding = decoding;
-    this.#points = new Table(POINT, decoding.limits.columnBytes);
+    this.#points = decoding.table(POINT);
     this.#bounds = new NumberList(decoding, "f64");
     this.#buckets = new NumberList(decoding, "u64");
     this.#attributes = new AttributeReader(decoding);

@@ -3,7 +3,7 @@ import { AttributeReader } from "./attributes.ts";
 import type { Decoding } from "./decoding.ts";
 import { addCount, type EnvelopeReader, type RecordReader, refs } from "./envelope.ts";
 import { idIsZero } from "./id.ts";
-import { type Packing, Table } from "./table.ts";
+import type { Packing, Table } from "./table.ts";
 import { ValueReader } from "./value.ts";
 
 const LOG = {
@@ -34,7 +34,7 @@ export class LogReader implements RecordReader {
 
   constructor(decoding: Decoding) {
     this.#decoding = decoding;
-    this.#logs = new Table(LOG, decoding.limits.columnBytes);
+    this.#logs = decoding.table(LOG);
     this.#attributes = new AttributeReader(decoding);
     this.#value = new ValueReader(decoding);
   }

@@ -6,7 +6,7 @@ import { ExponentialPointReader } from "./exponential-point.ts";
 import { HistogramPointReader } from "./histogram-point.ts";
 import { NumberPointReader } from "./number-point.ts";
 import { SummaryPointReader } from "./summary-point.ts";
-import { type Packing, Table } from "./table.ts";
+import type { Packing, Table } from "./table.ts";
 import { tooLarge } from "./too-large.ts";
 
 const METRIC = {
@@ -42,7 +42,7 @@ export class MetricReader implements RecordReader {
 
   constructor(decoding: Decoding) {
     this.#decoding = decoding;
-    this.#metrics = new Table(METRIC, decoding.limits.columnBytes);
+    this.#metrics = decoding.table(METRIC);
     this.#exemplars = new ExemplarReader(decoding);
     this.#numbers = new NumberPointReader(decoding, this.#exemplars);
     this.#histograms = new HistogramPointReader(decoding, this.#exemplars);

@@ -3,7 +3,7 @@ import { AttributeReader } from "./attributes.ts";
 import type { Decoding } from "./decoding.ts";
 import { addCount, type EnvelopeReader, type RecordReader, refs } from "./envelope.ts";
 import { idIsZero } from "./id.ts";
-import { type Packing, Table } from "./table.ts";
+import type { Packing, Table } from "./table.ts";
 
 const SPAN = {
   resource: "u32",
@@ -56,15 +56,14 @@ export class SpanReader implements RecordReader {
   #statusLength = 0;
 
   constructor(decoding: Decoding) {
-    const limit = decoding.limits.columnBytes;
     this.#decoding = decoding;
-    this.#spans = new Table(SPAN, limit);
+    this.#spans = decoding.table(SPAN);
     this.#attributes = new AttributeReader(decoding);
-    this.#eventOffsets = new Table({ offset: "u32" }, limit);
-    this.#events = new Table(EVENT, limit);
+    this.#eventOffsets = decoding.table({ offset: "u32" });
+    this.#events = decoding.table(EVENT);
     this.#eventAttributes = new AttributeReader(decoding);
-    this.#linkOffsets = new Table({ offset: "u32" }, limit);
-    this.#links = new Table(LINK, limit);
+    this.#linkOffsets = decoding.table({ offset: "u32" });
+    this.#links = decoding.table(LINK);
     this.#linkAttributes = new AttributeReader(decoding);
   }
 
