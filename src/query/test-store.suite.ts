@@ -193,14 +193,14 @@ export class TestStore implements AsyncDisposable {
     const load = ++this.#load;
     const columns = STAGED[kind].map(({ name }) => `\`${name}\``).join(", ");
     const structure = STAGED[kind].map(({ name, type }) => `\`${name}\` ${type}`).join(", ");
-    for (let from = 0; from < rows.length; from += 5000)
+    for (let from = 0; from < rows.length; from += 200)
       await this.engine.execute(
         `INSERT INTO ${kind} (${columns}, load) SELECT ${columns}, {load:UInt64} FROM format(JSONEachRow, {structure:String}, {rows:String})`,
         {
           load,
           structure,
           rows: rows
-            .slice(from, from + 5000)
+            .slice(from, from + 200)
             .map((row) => JSON.stringify(row))
             .join("\n"),
         },
