@@ -7,7 +7,7 @@ import { createApi } from "#api/app.ts";
 import type { DemoControl } from "#api/dependencies.ts";
 import { nodeListener } from "#api/node-listener.ts";
 import type { Settings } from "#config/settings.ts";
-import { Admission, ADMISSION_DEFAULTS } from "#ingest/admission.ts";
+import { ADMISSION_DEFAULTS, Admission } from "#ingest/admission.ts";
 import { LimitCounts } from "#ingest/admission-counts.ts";
 import { openGrpcServer } from "#ingest/grpc-server.ts";
 import { openHttpServer } from "#ingest/http-server.ts";
@@ -75,23 +75,48 @@ export async function startProgram(settings: Settings, context: ProgramContext):
     const otlpHttp =
       httpAddress === undefined
         ? undefined
-        : stack.use(await openHttpServer((request, response) => answerOtlp(request, response), { ...httpAddress, flag: "--otlp-http" }, counts));
+        : stack.use(
+            await openHttpServer(
+              (request, response) => answerOtlp(request, response),
+              { ...httpAddress, flag: "--otlp-http" },
+              counts,
+            ),
+          );
 
     const store = stack.use(await openStore(settings, dataDir, clock, log));
     const { engine, ingest } = store;
 
     const admission = new Admission(
-      { ...ADMISSION_DEFAULTS, maxBytes: settings.ingest.maxInFlight, maxConnectionBytes: Math.max(ADMISSION_DEFAULTS.maxConnectionBytes, settings.ingest.maxBody) },
+      {
+        ...ADMISSION_DEFAULTS,
+        maxBytes: settings.ingest.maxInFlight,
+        maxConnectionBytes: Math.max(ADMISSION_DEFAULTS.maxConnectionBytes, settings.ingest.maxBody),
+      },
       clock,
       counts,
     );
     const quotas = new Quotas(QUOTA_DEFAULTS, clock, counts);
     const onError = (error: unknown): void => log.error("request failed", { error: describeError(error) });
-    const receiver = { ingest, admission, quotas, access, counts, clock, onError, body: { maxBytes: settings.ingest.maxBody } };
+    const receiver = {
+      ingest,
+      admission,
+      quotas,
+      access,
+      counts,
+      clock,
+      onError,
+      body: { maxBodyBytes: settings.ingest.maxBody },
+    };
     const grpc =
       grpcAddress === undefined
         ? undefined
-        : stack.use(await openGrpcServer(createOtlpGrpcHandler(receiver), { ...grpcAddress, flag: "--otlp-grpc", clock }, counts));
+        : stack.use(
+            await openGrpcServer(
+              createOtlpGrpcHandler(receiver),
+              { ...grpcAddress, flag: "--otlp-grpc", clock },
+              counts,
+            ),
+          );
 
     const url = `http://${printHost(ui.host)}:${ui.port}`;
     const otlpHttpUrl = otlpHttp === undefined ? undefined : `http://${printHost(otlpHttp.host)}:${otlpHttp.port}`;
@@ -111,7 +136,8 @@ export async function startProgram(settings: Settings, context: ProgramContext):
     const answerApi = nodeListener(api);
     const answerOwnOtlp = createOtlpHttpHandler({ ...receiver, prefix: "/otlp" });
     answerOtlp = createOtlpHttpHandler(receiver);
-    answerUi = (request, response) => ((request.url ?? "").startsWith("/otlp/") ? answerOwnOtlp(request, response) : answerApi(request, response));
+    answerUi = (request, response) =>
+      (request.url ?? "").startsWith("/otlp/") ? answerOwnOtlp(request, response) : answerApi(request, response);
 
     if (settings.telemetry.self)
       stack.use(
@@ -125,7 +151,9 @@ export async function startProgram(settings: Settings, context: ProgramContext):
             const { residentBytes, restarts } = engine.status();
             return [
               { name: "traceo.engine.restarts", unit: "{restart}", value: restarts },
-              ...(residentBytes === undefined ? [] : [{ name: "traceo.engine.memory.usage", unit: "By", value: residentBytes }]),
+              ...(residentBytes === undefined
+                ? []
+                : [{ name: "traceo.engine.memory.usage", unit: "By", value: residentBytes }]),
             ];
           },
         }),
@@ -136,7 +164,11 @@ export async function startProgram(settings: Settings, context: ProgramContext):
     const close = (): Promise<boolean> => {
       closing ??= (async () => {
         // Senders first: what they were told is kept is then all that there is to load.
-        await Promise.all([ui.close(LISTENER_CLOSE_MS), otlpHttp?.close(LISTENER_CLOSE_MS), grpc?.close(LISTENER_CLOSE_MS)]);
+        await Promise.all([
+          ui.close(LISTENER_CLOSE_MS),
+          otlpHttp?.close(LISTENER_CLOSE_MS),
+          grpc?.close(LISTENER_CLOSE_MS),
+        ]);
         await stack[Symbol.asyncDispose]();
         return store.isClean();
       })();
@@ -165,7 +197,8 @@ class AsyncDisposableStackTwin implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (let next = this.#opened.pop(); next !== undefined; next = this.#opened.pop()) await next[Symbol.asyncDispose]();
+    for (let next = this.#opened.pop(); next !== undefined; next = this.#opened.pop())
+      await next[Symbol.asyncDispose]();
   }
 }
 
@@ -178,13 +211,19 @@ function printHost(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
-function diskOf(dataDir: string, settings: Settings): { usedBytes: number; budgetBytes: number | null; freeBytes: number } {
+function diskOf(
+  dataDir: string,
+  settings: Settings,
+): { usedBytes: number; budgetBytes: number | null; freeBytes: number } {
   const { bavail, bsize } = statfsSync(dataDir);
   const { diskBudget } = settings.retention;
   return { usedBytes: 0, budgetBytes: diskBudget === 0 ? null : diskBudget, freeBytes: bavail * bsize };
 }
 
 function checkPlatform(): void {
-  const isKnown = (process.platform === "linux" || process.platform === "darwin") && (process.arch === "x64" || process.arch === "arm64");
-  if (!isKnown) throw new Failure("unsupported-platform", `Traceo does not run on ${process.platform}-${process.arch}.`);
+  const isKnown =
+    (process.platform === "linux" || process.platform === "darwin") &&
+    (process.arch === "x64" || process.arch === "arm64");
+  if (!isKnown)
+    throw new Failure("unsupported-platform", `Traceo does not run on ${process.platform}-${process.arch}.`);
 }

@@ -1,3 +1,4 @@
+import { createTableSql } from "#engine/schema/ddl.ts";
 import { STAGED, type StagedKind } from "#engine/schema/staged.ts";
 import { TABLES } from "#engine/schema/tables.ts";
 import { openTestEngine, type TestEngine } from "#engine/test-engine.ts";
@@ -234,10 +235,7 @@ function seriesId(parts: readonly unknown[]): string {
 
 export async function openTestStore(): Promise<TestStore> {
   const engine = await openTestEngine();
-  for (const table of TABLES)
-    await engine.execute(
-      `CREATE TABLE ${table.name} (${table.columns.replace("Array(LowCardinality(String))),\n    root_service", "Array(String)),\n    root_service")}) ENGINE = ${table.engine} PARTITION BY ${table.partitionBy} ORDER BY ${table.orderBy} SETTINGS ${table.settings.replace("allow_dimensions_from_aggregate_functions", "allow_dimensions_outside_sorting_key")}`,
-    );
+  for (const table of TABLES) await engine.execute(createTableSql(table));
   return new TestStore(engine);
 }
 
