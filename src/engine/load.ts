@@ -55,6 +55,19 @@ export async function finishLoad(
   return missing;
 }
 
+/** Inserts only what `parts` name: tables and days known to lack the load, which is not the open one any more. */
+export async function insertParts(
+  engine: Engine,
+  load: number,
+  blocks: readonly LoadBlock[],
+  parts: readonly { readonly table: string; readonly date: string }[],
+  signal?: AbortSignal,
+): Promise<void> {
+  const wanted = new Set(parts.map(({ table, date }) => `${table} ${date}`));
+  const datesFor = ({ name }: Table, { dates }: LoadBlock): readonly string[] => dates.filter((date) => wanted.has(`${name} ${date}`));
+  await insertInto(engine, load, blocks, datesFor, signal);
+}
+
 /** Asks every table that these blocks fill which of their partitions do not have the load. */
 export async function missingFrom(
   engine: Engine,
