@@ -28,7 +28,8 @@ export class Source {
   high = 0;
 
   open(bytes: Uint8Array): void {
-    this.bytes = bytes;
+    // Always a plain Uint8Array, never a Buffer: compiled code then sees one kind of array.
+    this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
