@@ -23,6 +23,7 @@ const tree = root.addChildren([
   view("/", () => import("./view/home/home.tsx"), "Home"),
   view("/traces", () => import("./view/traces/traces.tsx"), "Traces"),
   view("/traces/$traceId", () => import("./view/trace/trace.tsx"), "TraceView"),
+  view("/logs", () => import("./view/logs/logs.tsx"), "Logs"),
   view("/trails/$trailId", () => import("./view/trails/trail.tsx"), "TrailView"),
   view("/v/$viewId", () => import("./view/trails/saved-view.tsx"), "SavedViewRedirect"),
   createRoute({
