@@ -1,10 +1,11 @@
-/** Who may do what, asked by every receiver and every API route: `guard`, then `authenticate`, then `tenantOf`. */
+/** Who may do what, asked by every receiver and every API route: `admit`, or its parts where they are answered differently. */
 import { type Clock, systemClock } from "#runtime/clock.ts";
 import { Failure } from "#runtime/failure.ts";
-import { createGuard, type Guard, isLoopback } from "./guard.ts";
+import { createGuard, type GuardedRequest, isLoopback } from "./guard.ts";
 import { ANONYMOUS, isPermitted, type Need, type Principal } from "./principal.ts";
 import { headerOf, type RequestHeaders } from "./request-headers.ts";
 import { sessionCookie, sessionOf, signSession, verifySession } from "./session.ts";
+import { tenantOf } from "./tenant.ts";
 import { digestOf, findToken, openTokenFile, type Token, type TokenFile } from "./tokens.ts";
 
 export interface AccessOptions {
@@ -22,10 +23,23 @@ export interface AccessOptions {
   readonly warn?: (message: string) => void;
 }
 
+/** A request that may go on. */
+export interface Admitted {
+  /** The principal's name. */
+  readonly name: string;
+  readonly tenant: string;
+  readonly principal: Principal;
+}
+
 export interface Access {
-  readonly guard: Guard;
   /** Whether tokens are asked for. */
   readonly required: boolean;
+  /** Host and Origin, then who asks, then for which tenant. Returns what the first of the three that refuses says. */
+  admit(request: GuardedRequest, need: Need): Admitted | Failure;
+  /** Host and Origin only: undefined if they are in order, otherwise "forbidden". */
+  guard(request: GuardedRequest): Failure | undefined;
+  /** The origin to name in `Access-Control-Allow-Origin`, if the request comes from a page in `allowedOrigins`. */
+  allowedOrigin(headers: RequestHeaders): string | undefined;
   /**
    * Who sends these headers, if that principal may do what is needed. "unauthenticated" without (valid) credentials: answer
    * 401 with `WWW-Authenticate: Bearer`. "forbidden" where the token is known but of another kind.
@@ -53,22 +67,32 @@ export function openAccess(options: AccessOptions): Access {
     allowedHosts: options.allowedHosts ?? [],
     allowedOrigins: options.allowedOrigins ?? [],
   });
+  const authenticate = (headers: RequestHeaders, need: Need): Principal | Failure => {
+    if (file === undefined) return ANONYMOUS;
+    const principal = identify(file, headers, clock.nowMs());
+    if (principal === undefined)
+      return new Failure(
+        "unauthenticated",
+        headers["authorization"] === undefined ? "this server asks for a token" : "the token is not known here",
+      );
+    if (isPermitted(principal, need)) return principal;
+    return new Failure("forbidden", `the token ${principal.name} does not permit "${need}"`, {
+      remedy: `Use a token from an "${need}" or "admin" line of the token file.`,
+    });
+  };
   return {
-    guard,
     required: file !== undefined,
-    authenticate(headers, need) {
-      if (file === undefined) return ANONYMOUS;
-      const principal = identify(file, headers, clock.nowMs());
-      if (principal === undefined)
-        return new Failure(
-          "unauthenticated",
-          headers["authorization"] === undefined ? "this server asks for a token" : "the token is not known here",
-        );
-      if (isPermitted(principal, need)) return principal;
-      return new Failure("forbidden", `the token ${principal.name} does not permit "${need}"`, {
-        remedy: `Use a token from an "${need}" or "admin" line of the token file.`,
-      });
+    admit(request, need) {
+      const foreign = guard.check(request);
+      if (foreign !== undefined) return foreign;
+      const principal = authenticate(request.headers, need);
+      if (principal instanceof Failure) return principal;
+      const tenant = tenantOf(request.headers, principal);
+      return tenant instanceof Failure ? tenant : { name: principal.name, tenant, principal };
     },
+    guard: guard.check,
+    allowedOrigin: guard.allowedOrigin,
+    authenticate,
     openSession(token) {
       if (file === undefined) return new Failure("bad-request", "this server asks for no token");
       const found = findToken(file.current(), digestOf(token));

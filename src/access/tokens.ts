@@ -106,35 +106,36 @@ export function openTokenFile(path: string, clock: Clock, warn: (message: string
       const nowMs = clock.monotonicMs();
       if (nowMs - lookedAtMs < LOOK_AGAIN_MS) return tokens;
       lookedAtMs = nowMs;
+      const now = stamp(path);
+      if (now === seen) return tokens;
+      seen = now;
       try {
-        const now = stamp(path);
-        if (now === seen) return tokens;
-        seen = now;
         tokens = read(path, warn);
       } catch (error) {
-        if (seen !== "unreadable") warn(`${describeError(error)}; the tokens read before stay in force`);
-        seen = "unreadable";
+        warn(`${describeError(error)}; the tokens read before stay in force`);
       }
       return tokens;
     },
   };
 }
 
+/** Differs when the file was written, replaced or taken away. */
 function stamp(path: string): string {
   try {
     const { mtimeNs, ctimeNs, size, ino } = statSync(path, { bigint: true });
     return `${mtimeNs} ${ctimeNs} ${size} ${ino}`;
-  } catch (cause) {
-    throw new Failure("config-invalid", `cannot read the token file ${path}: ${describeError(cause)}`, { cause });
+  } catch (error) {
+    return describeError(error);
   }
 }
 
 function read(path: string, warn: (message: string) => void): readonly Token[] {
-  const { size, mode } = statSync(path);
-  if (size > MAX_FILE_BYTES)
-    throw new Failure("config-invalid", `the token file ${path} is larger than ${MAX_FILE_BYTES} bytes`);
   let text: string;
+  let mode: number;
   try {
+    const status = statSync(path);
+    if (status.size > MAX_FILE_BYTES) throw new Error(`it is larger than ${MAX_FILE_BYTES} bytes`);
+    mode = status.mode;
     text = readFileSync(path, "utf8");
   } catch (cause) {
     throw new Failure("config-invalid", `cannot read the token file ${path}: ${describeError(cause)}`, { cause });

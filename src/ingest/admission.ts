@@ -25,7 +25,7 @@ export interface AdmissionOptions {
 }
 
 export const ADMISSION_DEFAULTS: AdmissionOptions = {
-  maxBytes: 128 << 20,
+  maxBytes: 256 << 20,
   maxRequests: 1024,
   maxConnectionBytes: 64 << 20,
   maxConnectionRequests: 128,

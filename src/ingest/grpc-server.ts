@@ -3,7 +3,7 @@
  *
  * - Windows are large, since the default of 64 KB costs three times the CPU per megabyte; what a connection may hold is bounded
  *   by admission instead, which sees each message's length before its bytes.
- * - Connections are bounded; at the bound the one without calls that did nothing for longest makes room.
+ * - Connections are bounded; at the bound one without calls makes room, as in http-server.ts.
  * - A connection that sends no SETTINGS soon, resets streams or sends control frames without end, or breaks the protocol is
  *   told to calm down (GOAWAY) and destroyed. One idle for long is asked whether it is there, later closed.
  * - `close` sends GOAWAY, lets calls under way finish, and destroys what is left at the deadline.
@@ -19,7 +19,7 @@ import type { AddressInfo } from "node:net";
 import type { Clock } from "#runtime/clock.ts";
 import type { LimitCounts } from "./admission-counts.ts";
 import { FLOOD_DEFAULTS, type FloodLimits, FloodWatch } from "./grpc-flood.ts";
-import { listen } from "./http-server.ts";
+import { leastUseful, listen } from "./http-server.ts";
 
 export interface GrpcServerOptions {
   readonly host: string;
@@ -59,7 +59,7 @@ export const GRPC_SERVER_DEFAULTS = {
 /** What a handler tells of its call's connection. */
 export interface GrpcConnection {
   /** A call was answered, whatever the answer: the peer is no flood. */
-  answered(): void;
+  noteAnswer(): void;
 }
 
 export type GrpcHandler = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, connection: GrpcConnection) => void;
@@ -79,7 +79,11 @@ interface Connection extends GrpcConnection {
   readonly flood: FloodWatch;
   readonly sinceMs: number;
   greeted: boolean;
-  calls: number;
+  /** It was told to calm down. */
+  calmed: boolean;
+  /** Calls under way, and calls that ended. */
+  active: number;
+  answered: number;
   /** When a frame of it was last seen, and when it last had a call. */
   heardMs: number;
   calledMs: number;
@@ -115,17 +119,19 @@ export async function openGrpcServer(
   });
 
   const calmDown = (connection: Connection, limit: "stream-resets" | "control-frames"): void => {
+    if (connection.session.destroyed) return;
     counts.add(limit);
-    connection.session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    connection.calmed = true;
+    connection.session.destroy(new Error(`flood: ${limit}`), constants.NGHTTP2_ENHANCE_YOUR_CALM);
   };
 
   server.on("session", (session) => {
     if (connections.size >= settings.maxConnections) {
       counts.add("connections");
-      const leastActive = longestIdle(connections.values());
-      if (leastActive !== undefined) {
-        connections.delete(leastActive.session);
-        leastActive.session.destroy();
+      const least = leastUseful(connections.values());
+      if (least !== undefined) {
+        connections.delete(least.session);
+        least.session.destroy();
       } else if (settings.makeRoom?.() !== true) {
         session.destroy();
         return;
@@ -138,17 +144,21 @@ export async function openGrpcServer(
       flood,
       sinceMs: nowMs,
       greeted: false,
-      calls: 0,
+      calmed: false,
+      active: 0,
+      answered: 0,
       heardMs: nowMs,
       calledMs: nowMs,
       pinged: false,
       turn: turn++,
-      answered: () => flood.answered(),
+      noteAnswer: () => flood.answered(),
     };
     connections.set(session, connection);
     session.setLocalWindowSize(settings.windowBytes);
     session.on("close", () => connections.delete(session));
-    session.on("error", () => counts.add("malformed"));
+    session.on("error", () => {
+      if (!connection.calmed) counts.add("malformed");
+    });
     session.on("remoteSettings", () => {
       connection.greeted = true;
       connection.heardMs = clock.monotonicMs();
@@ -176,10 +186,11 @@ export async function openGrpcServer(
       ended();
       return;
     }
-    connection.calls++;
+    connection.active++;
     connection.heardMs = clock.monotonicMs();
     stream.on("close", () => {
-      connection.calls--;
+      connection.active--;
+      connection.answered++;
       connection.turn = turn++;
       connection.calledMs = connection.heardMs = clock.monotonicMs();
       ended();
@@ -195,7 +206,7 @@ export async function openGrpcServer(
         if (nowMs - connection.sinceMs < settings.prefaceTimeoutMs) continue;
         counts.add("header-time");
         session.destroy();
-      } else if (connection.calls > 0 || session.closed) {
+      } else if (connection.active > 0 || session.closed) {
         connection.pinged = false;
       } else if (nowMs - connection.calledMs >= settings.idleMs) {
         session.close();
@@ -227,6 +238,7 @@ export async function openGrpcServer(
       server.close(() => {
         clearTimeout(deadline);
         clearInterval(look);
+        connections.clear();
         resolve();
       });
       for (const { session } of connections.values()) session.close();
@@ -240,11 +252,4 @@ export async function openGrpcServer(
     close,
     [Symbol.asyncDispose]: () => close(CLOSE_DEADLINE_MS),
   };
-}
-
-function longestIdle(connections: Iterable<Connection>): Connection | undefined {
-  let found: Connection | undefined;
-  for (const connection of connections)
-    if (connection.calls === 0 && (found === undefined || connection.turn < found.turn)) found = connection;
-  return found;
 }

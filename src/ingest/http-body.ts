@@ -17,7 +17,7 @@ export interface BodyLimits {
   readonly bodyMs: number;
 }
 
-export const BODY_DEFAULTS: BodyLimits = { maxBodyBytes: 16 << 20, bodyIdleMs: 10_000, bodyMs: 60_000 };
+export const BODY_DEFAULTS: BodyLimits = { maxBodyBytes: 32 << 20, bodyIdleMs: 10_000, bodyMs: 60_000 };
 
 const FIRST_SEGMENT_BYTES = 64 << 10;
 const LARGEST_SEGMENT_BYTES = 4 << 20;
@@ -26,7 +26,7 @@ const FREE_PIECES = 4_096;
 const MIN_PIECE_BYTES = 32;
 
 export function tooLarge(maxBodyBytes: number): Failure {
-  return new Failure("too-large", `the body is larger than ${maxBodyBytes} bytes (ingest.maxBodyBytes)`);
+  return new Failure("too-large", `the body is larger than ${maxBodyBytes} bytes (ingest.maxBody)`);
 }
 
 /** Whether a body of so many bytes came in more pieces than an honest sender makes. */

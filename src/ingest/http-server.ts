@@ -1,8 +1,8 @@
 /**
  * An HTTP/1.1 server that strangers may talk to: receivers, and the API, listen through this.
  *
- * - Connections are bounded. At the bound the connection that has been idle longest makes room, then the one that has been
- *   sending its headers longest; so a client that opens many and says nothing shuts out nobody but itself.
+ * - Connections are bounded. At the bound one without a request under way makes room: the oldest of those that never had one
+ *   answered, then the one idle longest; so a client that opens many and says nothing shuts out nobody but itself.
  * - Headers must be complete within `headersTimeoutMs` of the connection or the request's first byte (node's own check).
  * - A request that is not HTTP is answered 400, 408 or 431 and closed, and counted.
  * - `close` stops accepting, lets requests under way finish and ends idle connections at once; what is left at the deadline
@@ -25,6 +25,8 @@ export interface HttpServerOptions {
   /** Longest time from a request's first byte to its last; a backstop behind the handler's own limits. */
   readonly requestTimeoutMs?: number;
   readonly keepAliveTimeoutMs?: number;
+  /** A connection on which no byte moves for so long is destroyed, even if its answer is still to come; 0 is never. */
+  readonly silenceMs?: number;
   /** Called when every connection is busy and a new one waits: gives up what is slow. True if that closes connections soon. */
   readonly makeRoom?: () => boolean;
 }
@@ -35,6 +37,7 @@ export const HTTP_SERVER_DEFAULTS = {
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 120_000,
   keepAliveTimeoutMs: 75_000,
+  silenceMs: 120_000,
 } as const;
 
 export interface HttpServer extends AsyncDisposable {
@@ -54,8 +57,12 @@ interface Connection {
   active: number;
   /** The answer begun last. */
   response: ServerResponse | undefined;
+  /** Requests answered. */
+  answered: number;
   /** Order of the last event (opened, answered): the lowest is idle longest. */
   turn: number;
+  /** It broke the protocol and was told; what still comes is not looked at. */
+  broken: boolean;
 }
 
 /** Listens. Throws "port-in-use" naming the flag, or "config-invalid" where the address cannot be listened on. */
@@ -79,6 +86,7 @@ export async function openHttpServer(
     connection.response = response;
     response.on("close", () => {
       connection.active--;
+      connection.answered++;
       connection.turn = turn++;
       if (closing && connection.active === 0) connection.socket.end();
     });
@@ -99,27 +107,30 @@ export async function openHttpServer(
     requireHostHeader: true,
   });
   server.maxHeadersCount = 200;
+  server.timeout = settings.silenceMs;
   server.on("request", handle);
   // The handler decides whether it wants the body: it calls `writeContinue` where `Expect: 100-continue` was sent.
   server.on("checkContinue", handle);
   server.on("connection", (socket: Socket) => {
     if (connections.size >= settings.maxConnections) {
       counts.add("connections");
-      const leastActive = longestIdle(connections.values());
-      if (leastActive !== undefined) {
-        connections.delete(leastActive.socket);
-        leastActive.socket.destroy();
+      const least = leastUseful(connections.values());
+      if (least !== undefined) {
+        connections.delete(least.socket);
+        least.socket.destroy();
       } else if (options.makeRoom?.() !== true) {
         socket.destroy();
         return;
       }
     }
-    connections.set(socket, { socket, active: 0, response: undefined, turn: turn++ });
+    connections.set(socket, { socket, active: 0, response: undefined, answered: 0, turn: turn++, broken: false });
     socket.on("close", () => connections.delete(socket));
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
-    const status = answerTo(error.code, counts);
     const connection = connections.get(socket);
+    if (connection?.broken === true) return;
+    if (connection !== undefined) connection.broken = true;
+    const status = answerTo(error.code, counts);
     const answering = connection !== undefined && connection.active > 0 && connection.response?.headersSent !== false;
     if (status === undefined || !socket.writable || answering) socket.destroy();
     else socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroySoon());
@@ -136,6 +147,8 @@ export async function openHttpServer(
       }, deadlineMs);
       server.close(() => {
         clearTimeout(deadline);
+        // node says that none is left a moment before each tells so itself.
+        connections.clear();
         resolve();
       });
       for (const connection of connections.values()) if (connection.active === 0) connection.socket.destroySoon();
@@ -176,11 +189,17 @@ export function listen(server: Server, host: string, port: number, flag: string)
   });
 }
 
-/** The connection without a request under way that did nothing for longest. */
-function longestIdle(connections: Iterable<Connection>): Connection | undefined {
-  let found: Connection | undefined;
-  for (const connection of connections)
-    if (connection.active === 0 && (found === undefined || connection.turn < found.turn)) found = connection;
+/** The connection to close for a new one; undefined if all are busy. */
+export function leastUseful<C extends { readonly active: number; readonly answered: number; readonly turn: number }>(
+  connections: Iterable<C>,
+): C | undefined {
+  let found: C | undefined;
+  for (const connection of connections) {
+    if (connection.active > 0) continue;
+    const useless = connection.answered === 0;
+    if (found === undefined || (useless === (found.answered === 0) ? connection.turn < found.turn : useless))
+      found = connection;
+  }
   return found;
 }
 

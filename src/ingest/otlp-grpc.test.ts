@@ -64,9 +64,10 @@ describe("what is passed on", () => {
     const at = await open();
     const session = at.connect();
     expect((await call(session, LOGS, bytes(0))).status).toBe(0);
-    expect((await call(session, LOGS, bytes(16 << 20))).status).toBe(0);
-    expect((await call(session, LOGS, bytes((16 << 20) + 1))).status).toBe(8);
-    expect(at.ingest.requests.map((request) => request.body.length)).toEqual([0, 16 << 20]);
+    expect((await call(session, LOGS, bytes(32 << 20))).status).toBe(0);
+    expect((await call(session, LOGS, bytes((32 << 20) + 1))).status).toBe(8);
+    expect((await call(session, LOGS, bytes(0))).status).toBe(0);
+    expect(at.ingest.requests.map((request) => request.body.length)).toEqual([0, 32 << 20, 0]);
   });
 
   it("reads the encoding from the message's flag", async () => {

@@ -30,6 +30,8 @@ export interface OtlpGrpcOptions {
   readonly counts: LimitCounts;
   readonly clock: Clock;
   readonly body?: Partial<BodyLimits>;
+  /** How long a peer may take to receive an answer; it may keep the stream's window closed. */
+  readonly answerMs?: number;
   /** What the health check answers; true without it. */
   readonly isServing?: () => boolean;
   /** A programmer's error met while handling a call; the sender gets INTERNAL. */
@@ -64,6 +66,7 @@ interface Call {
 export function createOtlpGrpcHandler(options: OtlpGrpcOptions): GrpcHandler {
   const { access, admission, quotas, counts, clock, ingest } = options;
   const limits: BodyLimits = { ...BODY_DEFAULTS, ...options.body };
+  const answerMs = options.answerMs ?? 30_000;
 
   /** Everything that an Export call's headers decide. */
   const examine = (signal: Signal, headers: IncomingHttpHeaders): Call | Failure | Refusal => {
@@ -120,7 +123,7 @@ export function createOtlpGrpcHandler(options: OtlpGrpcOptions): GrpcHandler {
       );
       quotas.spend(tenant, "records", answer.accepted + answer.rejected);
       const reasons = answer.rejections.map((rejection) => rejection.message).join("; ");
-      answerMessage(stream, connection, encodeExportResponse("protobuf", signal, answer.rejected, reasons));
+      answerMessage(stream, connection, encodeExportResponse("protobuf", signal, answer.rejected, reasons), answerMs);
     } catch (error) {
       const late = deadline.passed() && error instanceof Failure && error.code === "cancelled";
       refuse(stream, connection, late ? DEADLINE_EXCEEDED : refusalFor(error, options.onError));
@@ -141,7 +144,7 @@ export function createOtlpGrpcHandler(options: OtlpGrpcOptions): GrpcHandler {
       const service = serviceAsked(body);
       if (service !== "" && !SERVICES.has(service))
         refuse(stream, connection, { status: GrpcStatus.notFound, message: "unknown service" });
-      else answerMessage(stream, connection, Buffer.from([0x08, (options.isServing?.() ?? true) ? 1 : 2]));
+      else answerMessage(stream, connection, Buffer.from([0x08, (options.isServing?.() ?? true) ? 1 : 2]), answerMs);
     } catch (error) {
       refuse(stream, connection, refusalFor(error, options.onError));
     } finally {
@@ -153,7 +156,7 @@ export function createOtlpGrpcHandler(options: OtlpGrpcOptions): GrpcHandler {
     const path = headers[":path"] ?? "";
     const httpStatus = httpRefusal(headers);
     if (httpStatus !== undefined) {
-      connection.answered();
+      connection.noteAnswer();
       stream.respond({ ":status": httpStatus, ...(httpStatus === 405 ? { allow: "POST" } : {}) }, { endStream: true });
       stream.close(constants.NGHTTP2_NO_ERROR);
       return;
@@ -199,9 +202,15 @@ function serviceAsked(body: Uint8Array): string {
   return Buffer.from(body.subarray(2)).toString("utf8");
 }
 
-function answerMessage(stream: ServerHttp2Stream, connection: GrpcConnection, message: Uint8Array): void {
-  connection.answered();
+function answerMessage(
+  stream: ServerHttp2Stream,
+  connection: GrpcConnection,
+  message: Uint8Array,
+  answerMs: number,
+): void {
+  connection.noteAnswer();
   if (stream.destroyed || stream.closed) return;
+  stream.setTimeout(answerMs, () => stream.close(constants.NGHTTP2_CANCEL));
   stream.respond(OK_HEADERS, { waitForTrailers: true });
   stream.on("wantTrailers", () => stream.sendTrailers(OK_TRAILERS));
   stream.end(frameMessage(message));
@@ -209,7 +218,7 @@ function answerMessage(stream: ServerHttp2Stream, connection: GrpcConnection, me
 
 function refuse(stream: ServerHttp2Stream, connection: GrpcConnection, refusal: Failure | Refusal): void {
   if (stream.destroyed || stream.closed || stream.headersSent) return;
-  connection.answered();
+  connection.noteAnswer();
   const { status, message, retryAfterSeconds } = refusal instanceof Failure ? describe(refusal) : refusal;
   const headers: Record<string, string | number> = {
     ...OK_HEADERS,

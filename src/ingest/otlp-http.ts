@@ -8,7 +8,6 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Access } from "#access/access.ts";
-import { tenantOf } from "#access/tenant.ts";
 import type { Signal } from "#model/batch.ts";
 import type { Clock } from "#runtime/clock.ts";
 import { describeError, Failure } from "#runtime/failure.ts";
@@ -52,6 +51,11 @@ const LINGER_BYTES = 4 << 20;
 /** A refused body of at most this size is read to its end instead, and the connection kept. */
 const DISCARD_BYTES = 64 << 10;
 
+/** Whether a request's URL is for a handler with this prefix, where others share its port. */
+export function isOtlpHttpUrl(url: string, prefix: string): boolean {
+  return url.startsWith(`${prefix}/v1/`);
+}
+
 export type OtlpHttpHandler = (request: IncomingMessage, response: ServerResponse) => void;
 
 export function createOtlpHttpHandler(options: OtlpHttpOptions): OtlpHttpHandler {
@@ -72,24 +76,21 @@ export function createOtlpHttpHandler(options: OtlpHttpOptions): OtlpHttpHandler
       return refuse(new Failure("not-found", `${path} is none of ${[...paths.keys()].join(", ")}`));
     if (method !== "POST" && method !== "OPTIONS")
       return refuse(new Failure("method-not-allowed", `${method} is not POST`), { allow: "POST" });
-    const foreign = access.guard.check(request as { method: string; headers: typeof headers });
-    if (foreign !== undefined) {
-      counts.add("forbidden");
-      return refuse(foreign);
-    }
+    const guarded = { method, headers };
     if (method === "OPTIONS")
-      return refuse(new Failure("method-not-allowed", "OPTIONS is not POST"), { allow: "POST" });
-    const principal = access.authenticate(headers, "ingest");
-    if (principal instanceof Failure) {
-      const unknown = principal.code === "unauthenticated";
-      counts.add(unknown ? "unauthenticated" : "forbidden");
-      return refuse(principal, unknown ? { "www-authenticate": 'Bearer realm="traceo"' } : undefined);
+      return refuse(access.guard(guarded) ?? new Failure("method-not-allowed", "OPTIONS is not POST"), {
+        allow: "POST",
+      });
+    const admitted = access.admit(guarded, "ingest");
+    if (admitted instanceof Failure) {
+      if (admitted.code !== "bad-request")
+        counts.add(admitted.code === "unauthenticated" ? "unauthenticated" : "forbidden");
+      return refuse(
+        admitted,
+        admitted.code === "unauthenticated" ? { "www-authenticate": 'Bearer realm="traceo"' } : undefined,
+      );
     }
-    const tenant = tenantOf(headers, principal);
-    if (tenant instanceof Failure) {
-      if (tenant.code === "forbidden") counts.add("forbidden");
-      return refuse(tenant);
-    }
+    const { tenant } = admitted;
     if (format === undefined) return refuse(unsupportedType(headers["content-type"]), { accept: ACCEPTED_TYPES });
     const encoding = encodingOf(headers["content-encoding"]);
     if (encoding === undefined)
@@ -130,14 +131,14 @@ export function createOtlpHttpHandler(options: OtlpHttpOptions): OtlpHttpHandler
       quotas.spend(tenant, "records", answer.accepted + answer.rejected);
       answerExport(response, format, signal, answer);
     } catch (error) {
-      answerFailure(request, response, { failure: failureFor(error, options.onError), format });
+      answerFailure(request, response, { failure: failureFor(error, options.onError), format, begun: true });
     } finally {
       ticket.leave();
     }
   };
 
   return (request, response) => {
-    const origin = access.guard.allowedOrigin(request.headers);
+    const origin = access.allowedOrigin(request.headers);
     if (origin !== undefined) allowOrigin(response, origin);
     if (origin !== undefined && request.method === "OPTIONS" && paths.has(pathOf(request.url ?? ""))) {
       answerPreflight(response);
@@ -162,6 +163,8 @@ interface Refusal {
   /** The request's format, where it has one of ours. */
   readonly format: ContentFormat | undefined;
   readonly extra?: Record<string, string> | undefined;
+  /** Reading the body had begun. */
+  readonly begun?: boolean;
 }
 
 /** Passes the body on; a sender that goes away before it is kept stops it. */
@@ -202,14 +205,16 @@ function answerFailure(request: IncomingMessage, response: ServerResponse, refus
     "content-length": body.length,
   };
   if (failure.retryAfterSeconds !== undefined) headers["retry-after"] = Math.ceil(failure.retryAfterSeconds);
-  if (request.complete || restBytes(request) <= DISCARD_BYTES) {
-    // node reads and drops what is left of a small body; the connection stays of use.
+  if (request.complete || (refusal.begun !== true && bodyBytes(request) <= DISCARD_BYTES)) {
+    // node reads and drops a small body; the connection stays of use.
     response.writeHead(failure.status, headers);
     response.end(body);
     return;
   }
   response.writeHead(failure.status, { ...headers, connection: "close" });
-  if (failure.code === "timeout" || request.headers.expect !== undefined) {
+  const waits = request.headers.expect !== undefined && refusal.begun !== true;
+  if (waits || failure.code === "timeout") {
+    // Nothing is on its way.
     response.end(body);
     return;
   }
@@ -232,7 +237,7 @@ function answerFailure(request: IncomingMessage, response: ServerResponse, refus
 }
 
 /** How large the body was said to be; infinite if it was not said. */
-function restBytes(request: IncomingMessage): number {
+function bodyBytes(request: IncomingMessage): number {
   if (request.headers["transfer-encoding"] !== undefined) return Number.POSITIVE_INFINITY;
   return request.headers.expect === undefined
     ? (lengthOf(request.headers["content-length"]) ?? 0)

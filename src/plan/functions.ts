@@ -44,19 +44,28 @@ export const FUNCTIONS: Readonly<Record<string, PlanFunction>> = {
   uniq: folding("uniq", 1),
   uniqExact: folding("uniqExact", 1),
   groupArray: folding("groupArray", 1),
+  groupUniqArray: folding("groupUniqArray", 1),
+  groupUniqArrayArray: folding("groupUniqArrayArray", 1),
   sumMap: folding("sumMap", 1),
   sumMapIf: folding("sumMapIf", 2),
+  /** Counts in log-scale buckets of eight to a doubling (math/log-buckets.ts): map of bucket to count. */
+  durationBuckets: aggregate(1, (value) => `sumMap(map(toInt16(floor(8 * log2(greatest(${value}, 1)))), toUInt64(1)))`),
 
   // Time. Everything is compared and bucketed as Unix nanoseconds.
+  /** A time from Unix nanoseconds, to compare a time column with. */
+  time: scalar(1, (nano) => `fromUnixTimestamp64Nano(${nano}, 'UTC')`),
   unixNano: scalar(1, (time) => `toUnixTimestamp64Nano(toDateTime64(${time}, 9, 'UTC'))`),
   /** The same as decimal text: JSON numbers are exact to 2^53 only. */
   unixNanoText: scalar(1, (time) => `toString(toUnixTimestamp64Nano(toDateTime64(${time}, 9, 'UTC')))`),
+  /** The same for an array of DateTime64(9). */
+  unixNanoTexts: scalar(1, (times) => `arrayMap(t -> toString(toUnixTimestamp64Nano(t)), ${times})`),
   /** Index of the bucket: (time, start ns, width ns). */
   bucket: scalar(
     3,
     (time, start, width) => `intDiv(toUnixTimestamp64Nano(toDateTime64(${time}, 9, 'UTC')) - ${start}, ${width})`,
   ),
-  startOfMinute: scalar(1, (time) => `toStartOfMinute(toDateTime(${time}, 'UTC'))`),
+  /** Bucket of a duration, as durationBuckets counts them. */
+  durationBucket: scalar(1, (value) => `toInt16(floor(8 * log2(greatest(${value}, 1))))`),
 
   // Values
   text: plain("toString", 1),
@@ -81,12 +90,26 @@ export const FUNCTIONS: Readonly<Record<string, PlanFunction>> = {
   least: plain("least", 2),
   log2: plain("log2", 1),
   floor: plain("floor", 1),
-  array: scalar([1, 16], (...args) => `[${args.join(", ")}]`),
+  array: scalar([1, 500], (...args) => `[${args.join(", ")}]`),
   arrayConcat: plain("arrayConcat", [2, 8]),
   arrayJoin: plain("arrayJoin", 1),
   mapKeys: plain("mapKeys", 1),
-  /** (key, value) tuples. */
-  mapPairs: scalar(1, (map) => `CAST(${map}, 'Array(Tuple(String, String))')`),
+  /** Entries of a map as (tag, key, value): (map, tag). */
+  taggedPairs: scalar(
+    2,
+    (map, tag) => `arrayMap(p -> tuple(${tag}, p.1, p.2), CAST(${map}, 'Array(Tuple(String, String))'))`,
+  ),
+  /** The same of the keys that stand in an array: (map, tag, keys). */
+  taggedPairsOf: scalar(
+    3,
+    (map, tag, keys) =>
+      `arrayMap(p -> tuple(${tag}, p.1, p.2), arrayFilter(p -> has(${keys}, p.1), CAST(${map}, 'Array(Tuple(String, String))')))`,
+  ),
+  /** Distinct entries of an array as (tag, key, entry): (array, tag, key). */
+  taggedEntries: scalar(
+    3,
+    (array, tag, key) => `arrayMap(v -> tuple(${tag}, ${key}, toString(v)), arrayDistinct(${array}))`,
+  ),
   map: plain("map", 2),
 };
 

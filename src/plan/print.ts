@@ -71,6 +71,8 @@ export function printPredicate(of: Predicate): string {
       const more = of.values.length > 8 ? `, … ${of.values.length - 8} more` : "";
       return `${printExpression(of.left)} in (${shown}${more})`;
     }
+    case "in-select":
+      return `${printExpression(of.left)} in\n${printSelect(of.select, "            ")}`;
     case "match":
       return `${printExpression(of.left)} =~ ${JSON.stringify(of.pattern)}`;
     case "phrase":

@@ -53,6 +53,8 @@ export type Predicate =
       readonly right: Expression;
     }
   | { readonly kind: "in"; readonly left: Expression; readonly values: readonly Scalar[] }
+  /** The value is among the answers of a Select of one column. */
+  | { readonly kind: "in-select"; readonly left: Expression; readonly select: Select }
   /** RE2, unanchored. */
   | { readonly kind: "match"; readonly left: Expression; readonly pattern: string }
   /** Every word of `text` one after the other, in any (ASCII) case. */

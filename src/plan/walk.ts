@@ -19,6 +19,7 @@ export function mapPredicate(of: Predicate, change: (leaf: Expression) => Expres
     case "compare":
       return { ...of, left: mapExpression(of.left, change), right: mapExpression(of.right, change) };
     case "in":
+    case "in-select":
     case "match":
     case "phrase":
     case "exists":
@@ -26,7 +27,7 @@ export function mapPredicate(of: Predicate, change: (leaf: Expression) => Expres
   }
 }
 
-/** Rewrites every expression of a Select, not of its inner Selects. */
+/** Rewrites every expression of a Select, not of its inner Selects (conditional aggregates included). */
 export function mapSelect(of: Select, change: (leaf: Expression) => Expression): Select {
   return {
     ...of,
@@ -37,9 +38,28 @@ export function mapSelect(of: Select, change: (leaf: Expression) => Expression):
   };
 }
 
-/** Applies `change` to the innermost Select, the one that reads a table, and rebuilds what stands around it. */
-export function mapInnermost(of: Select, change: (select: Select) => Select): Select {
-  return typeof of.from === "string" ? change(of) : { ...of, from: mapInnermost(of.from, change) };
+/** Applies `change` to every Select: first to those it reads from and those its conditions ask, then to itself. */
+export function mapSelects(of: Select, change: (select: Select) => Select): Select {
+  return change({
+    ...of,
+    from: typeof of.from === "string" ? of.from : mapSelects(of.from, change),
+    where: of.where === undefined ? undefined : mapAsked(of.where, change),
+    having: of.having === undefined ? undefined : mapAsked(of.having, change),
+  });
+}
+
+function mapAsked(of: Predicate, change: (select: Select) => Select): Predicate {
+  switch (of.kind) {
+    case "and":
+    case "or":
+      return { ...of, of: of.of.map((part) => mapAsked(part, change)) };
+    case "not":
+      return { ...of, of: mapAsked(of.of, change) };
+    case "in-select":
+      return { ...of, select: mapSelects(of.select, change) };
+    default:
+      return of;
+  }
 }
 
 /** Every expression of a predicate, parents before children. */
@@ -57,6 +77,7 @@ export function* expressionsOf(of: Predicate | Expression): Generator<Expression
       yield* expressionsOf(of.right);
       return;
     case "in":
+    case "in-select":
     case "match":
     case "phrase":
     case "exists":

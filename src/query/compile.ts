@@ -13,6 +13,7 @@ export interface CompiledSelect {
 
 /** What a column name means at one level of nesting. */
 interface Scope {
+  readonly tenant: string;
   readonly depth: number;
   readonly column: (name: string) => string;
   /** SQL of this Select's own outputs by name. */
@@ -47,7 +48,12 @@ function compileLevel(
   if (typeof select.from === "string") {
     const table = sourceTable(select.from);
     source = select.from;
-    scope = { depth, outputs, column: (name) => tableColumn(select.from as string, table, name) };
+    scope = {
+      tenant: select.tenant,
+      depth,
+      outputs,
+      column: (name) => tableColumn(select.from as string, table, name),
+    };
     conditions.push(`tenant = ${parameters.add(select.tenant)}`);
     if (select.time !== undefined) conditions.push(...timeConditions(table, select.time, parameters));
   } else {
@@ -56,6 +62,7 @@ function compileLevel(
     const inner = compileLevel(select.from, depth + 1, parameters);
     source = `(${inner.sql})`;
     scope = {
+      tenant: select.tenant,
       depth,
       outputs,
       column: (name) => {
@@ -144,11 +151,16 @@ function predicateSql(of: Predicate, scope: Scope, parameters: Parameters): stri
       return `${expressionSql(of.left, scope, parameters)} ${of.op} ${expressionSql(of.right, scope, parameters)}`;
     case "in":
       if (of.values.length === 0) return "0";
-      return `${expressionSql(of.left, scope, parameters)} IN (${of.values.map((value) => parameters.add(value)).join(", ")})`;
+      return `${expressionSql(of.left, scope, parameters)} IN ${parameters.addList(of.values)}`;
+    case "in-select": {
+      if (of.select.columns.length !== 1) throw new Error("a condition asks a Select of one column");
+      if (of.select.tenant !== scope.tenant) throw new Error("a condition asks as the same tenant");
+      return `${expressionSql(of.left, scope, parameters)} IN (${compileLevel(of.select, scope.depth + 1, parameters).sql})`;
+    }
     case "match":
       return `match(${expressionSql(of.left, scope, parameters)}, ${parameters.add(of.pattern)})`;
     case "phrase":
-      return `hasPhrase(lower(${expressionSql(of.left, scope, parameters)}), ${parameters.add(of.text.toLowerCase())})`;
+      return `hasPhrase(lower(${expressionSql(of.left, scope, parameters)}), ${parameters.add(lowerAscii(of.text))})`;
     case "exists":
       return `${expressionSql(of.left, scope, parameters)} != ''`;
   }
@@ -160,8 +172,18 @@ class Parameters {
   readonly #known = new Map<string, string>();
 
   add(value: Scalar): string {
-    const type = typeOf(value);
-    const key = `${type}:${value}`;
+    return this.#bind(typeOf(value), String(value), value);
+  }
+
+  /** A list of one type as one parameter: quicker to read for the engine than one each. */
+  addList(list: readonly Scalar[]): string {
+    const types = new Set(list.map(typeOf));
+    if (types.size !== 1) throw new Error("the values of a list are of one type");
+    return this.#bind(`Array(${[...types][0]})`, JSON.stringify(list.map(String)), list);
+  }
+
+  #bind(type: string, text: string, value: EngineValue): string {
+    const key = `${type}:${text}`;
     let name = this.#known.get(key);
     if (name === undefined) {
       name = `p${this.#known.size}`;
@@ -183,4 +205,9 @@ function typeOf(value: Scalar): string {
     default:
       return Number.isSafeInteger(value) ? "Int64" : "Float64";
   }
+}
+
+/** As the engine's `lower`: ASCII letters only, or a text would no longer meet what `lower` made of the rows. */
+function lowerAscii(text: string): string {
+  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }

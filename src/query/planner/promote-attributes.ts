@@ -1,6 +1,6 @@
 import { PROMOTED_RESOURCE_ATTRIBUTES, PROMOTED_SPAN_ATTRIBUTES, promotedColumn } from "#engine/schema/tables.ts";
-import type { AttributeMap, Select, TableName } from "#plan/select.ts";
-import { mapSelect } from "#plan/walk.ts";
+import type { AttributeMap, TableName } from "#plan/select.ts";
+import { mapSelect, mapSelects } from "#plan/walk.ts";
 import type { RewriteRule } from "./rules.ts";
 
 const SPAN = new Set(PROMOTED_SPAN_ATTRIBUTES);
@@ -18,19 +18,17 @@ export const promoteAttributes: RewriteRule = {
   name: "promote-attributes",
   rewrite(select) {
     const used = new Set<string>();
-    const rewritten = rewriteLevel(select, used);
+    const rewritten = mapSelects(select, (each) => {
+      const table = each.from;
+      if (typeof table !== "string") return each;
+      return mapSelect(each, (leaf) => {
+        if (leaf.kind !== "attribute") return leaf;
+        const name = columnOf(table, leaf.map, leaf.key);
+        if (name === undefined) return leaf;
+        used.add(name);
+        return { kind: "column", name };
+      });
+    });
     return used.size === 0 ? undefined : { select: rewritten, why: [...used].sort().join(", ") };
   },
 };
-
-function rewriteLevel(select: Select, used: Set<string>): Select {
-  if (typeof select.from !== "string") return { ...select, from: rewriteLevel(select.from, used) };
-  const table = select.from;
-  return mapSelect(select, (leaf) => {
-    if (leaf.kind !== "attribute") return leaf;
-    const name = columnOf(table, leaf.map, leaf.key);
-    if (name === undefined) return leaf;
-    used.add(name);
-    return { kind: "column", name };
-  });
-}
