@@ -46,7 +46,8 @@ export async function findPostgres(): Promise<PostgresBinaries> {
   return { initdb: binaries.initdb, postgres: binaries.postgres };
 }
 
-function mendLinks(folder: string): void {
+/** Makes the links that `folder`'s native/pg-symlinks.json names and that are missing. */
+export function mendLinks(folder: string): void {
   const list = join(folder, "native", "pg-symlinks.json");
   if (!existsSync(list)) return;
   const links = JSON.parse(readFileSync(list, "utf8")) as readonly { source: string; target: string }[];

@@ -34,7 +34,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   max_connections: "60",
   max_wal_senders: "4",
   max_replication_slots: "4",
-  shared_buffers: "32MB",
+  shared_buffers: "24MB",
   max_wal_size: "160MB",
   io_method: "sync",
   jit: "off",
@@ -47,7 +47,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   log_timezone: "UTC",
   log_line_prefix: "%m [%p] %q%a ",
   log_autovacuum_min_duration: "500ms",
-  session_preload_libraries: "auto_explain",
+  shared_preload_libraries: "auto_explain",
   "auto_explain.log_min_duration": "200ms",
   "auto_explain.log_parameter_max_length": "0",
 };
@@ -162,7 +162,7 @@ async function untilReady(server: ChildProcess, onOutput: (chunk: string) => voi
   });
 }
 
-/** A port nobody listens on. Another program may take it before we do; then the start fails and is tried again. */
+/** A port nobody listens on. Should another program take it before PostgreSQL does, its start fails and says so. */
 async function freePort(): Promise<number> {
   const probe = createServer();
   probe.listen(0, "127.0.0.1");
