@@ -88,8 +88,10 @@ export function placePostgres(
   user: RunAs | null,
 ): { readonly folder: string; readonly binaries: PostgresBinaries } {
   const near = join(dataDir, "postgres");
-  if (user === null || (isReachable(near, user) && isReachable(found.postgres, user)))
-    return { folder: near, binaries: found };
+  if (user === null) return { folder: near, binaries: found };
+  const nearIsOpen = isReachable(near, user);
+  const foundIsOpen = isReachable(found.postgres, user);
+  if (nearIsOpen && foundIsOpen) return { folder: near, binaries: found };
   const note = join(dataDir, "postgres-lies-in");
   let stand = existsSync(note) ? readFileSync(note, "utf8") : "";
   const known = lstatSync(stand, { throwIfNoEntry: false });
@@ -98,11 +100,12 @@ export function placePostgres(
     chmodSync(stand, 0o755);
     writeFileSync(note, stand);
   }
-  const native = dirname(dirname(found.postgres));
-  const copy = join(stand, "native");
-  if (!existsSync(join(copy, "bin", "postgres"))) cpSync(native, copy, { recursive: true, verbatimSymlinks: true });
+  const native = join(stand, "native");
+  if (!foundIsOpen && !existsSync(join(native, "bin", "postgres")))
+    cpSync(dirname(dirname(found.postgres)), native, { recursive: true, verbatimSymlinks: true });
+  const bin = join(native, "bin");
   return {
-    folder: join(stand, "postgres"),
-    binaries: { initdb: join(copy, "bin", "initdb"), postgres: join(copy, "bin", "postgres") },
+    folder: nearIsOpen ? near : join(stand, "postgres"),
+    binaries: foundIsOpen ? found : { initdb: join(bin, "initdb"), postgres: join(bin, "postgres") },
   };
 }

@@ -72,6 +72,7 @@ export async function openPostgresServer(options: PostgresServerOptions): Promis
     server.once("exit", () => resolve());
     server.once("error", () => resolve());
   });
+  const guard = openGuard(server.pid!, user);
   await untilReady(server, options.onOutput);
   return {
     port,
@@ -85,8 +86,26 @@ export async function openPostgresServer(options: PostgresServerOptions): Promis
       const timer = setTimeout(() => server.kill("SIGQUIT"), STOP_DEADLINE_MS);
       await exited;
       clearTimeout(timer);
+      guard?.kill();
     },
   };
+}
+
+/**
+ * PostgreSQL outlives whoever started it. The guard is a shell that waits for our end of a pipe to close, which it does even
+ * when we are killed outright, and then shuts that one server down.
+ */
+function openGuard(pid: number, user: RunAs | null): ChildProcess | null {
+  if (process.platform === "win32") return null;
+  const guard = spawn("sh", ["-c", 'read -r _; kill -INT "$0"', String(pid)], {
+    stdio: ["pipe", "ignore", "ignore"],
+    ...(user ?? {}),
+  });
+  // Without a shell there is no guard; the next start then ends what was left.
+  guard.on("error", () => undefined);
+  guard.stdin.on("error", () => undefined);
+  guard.unref();
+  return guard;
 }
 
 async function createCluster(folder: string, initdb: string, secret: string, user: RunAs | null): Promise<void> {
