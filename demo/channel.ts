@@ -21,6 +21,8 @@ export interface Command {
 export interface Channel {
   /** The newest directory. Throws until the first one arrived. */
   directory(): Directory;
+  /** Runs at every new directory. */
+  onDirectory(handler: (directory: Directory) => void): void;
   /** Says that this process serves on `port` (0: it serves nobody). */
   ready(port: number, database?: DatabaseAddress): void;
   onCommand(handler: (command: Command) => void | Promise<void>): void;
@@ -39,6 +41,7 @@ export function openChannel(): Channel {
   let handleCommand: (command: Command) => void | Promise<void> = () => {
     throw new Error("this service takes no commands");
   };
+  let handleDirectory: (directory: Directory) => void = () => undefined;
   const stopHandlers: (() => Promise<void>)[] = [];
   let stopping = false;
 
@@ -64,8 +67,10 @@ export function openChannel(): Channel {
   };
 
   process.on("message", (message: FromShop) => {
-    if (message.kind === "directory") current = message.directory;
-    else if (message.kind === "command") void obey(message.id, message.command);
+    if (message.kind === "directory") {
+      current = message.directory;
+      handleDirectory(current);
+    } else if (message.kind === "command") void obey(message.id, message.command);
     else stop();
   });
   // The line closes when the supervisor dies, however it dies.
@@ -76,6 +81,9 @@ export function openChannel(): Channel {
     directory() {
       if (current === null) throw new Error("the shop has not opened yet");
       return current;
+    },
+    onDirectory(handler) {
+      handleDirectory = handler;
     },
     ready(port, database) {
       tell(database === undefined ? { kind: "ready", port } : { kind: "ready", port, database });

@@ -24,6 +24,8 @@ export interface ServiceProcess {
   readonly plan: ProcessPlan;
   /** Where it listens; null while it is down. */
   readonly state: Ready | null;
+  /** Where it listens or will again: a load balancer takes a while to see that a process is gone. Null before its first start. */
+  readonly address: Ready | null;
   readonly pid: number | null;
   readonly restarts: number;
   send(directory: Directory): void;
@@ -51,6 +53,7 @@ const HEALTHY_AFTER_MS = 20_000;
 export async function openServiceProcess(plan: ProcessPlan, options: ServiceProcessOptions): Promise<ServiceProcess> {
   let child: ChildProcess | null = null;
   let state: Ready | null = null;
+  let address: Ready | null = null;
   let port = plan.port;
   let restarts = 0;
   let restartMs = FIRST_RESTART_MS;
@@ -93,6 +96,7 @@ export async function openServiceProcess(plan: ProcessPlan, options: ServiceProc
       if (message.kind === "ready") {
         port = message.port;
         state = { port: message.port, database: message.database ?? null };
+        address = state;
         onFirst(null);
         options.onReady(self);
         return;
@@ -123,6 +127,9 @@ export async function openServiceProcess(plan: ProcessPlan, options: ServiceProc
     plan,
     get state() {
       return state;
+    },
+    get address() {
+      return address;
     },
     get pid() {
       return child?.pid ?? null;

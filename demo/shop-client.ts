@@ -14,9 +14,6 @@ export const toLoopback: LookupFunction = (_hostname, options, callback) => {
 
 const agent = new http.Agent({ keepAlive: true, maxSockets: 64, timeout: 60_000, lookup: toLoopback });
 
-/** Two outside parties share one process; their names tell them apart. */
-const HOSTNAMES: Readonly<Partial<Record<ServiceName, string>>> = { partners: "partners.example" };
-
 export interface ServiceCall {
   readonly method: "GET" | "POST" | "DELETE";
   readonly path: string;
@@ -24,6 +21,7 @@ export interface ServiceCall {
   /** Sessions with the same key reach the same version. */
   readonly stickyKey: string;
   readonly timeoutMs?: number;
+  /** What the service is called where it is not ours. */
   readonly hostname?: string;
 }
 
@@ -46,7 +44,7 @@ export function request(channel: Channel, service: ServiceName, call: ServiceCal
     const outgoing = http.request(
       {
         agent,
-        hostname: call.hostname ?? HOSTNAMES[service] ?? service,
+        hostname: call.hostname ?? service,
         port,
         method: call.method,
         path: call.path,

@@ -8,7 +8,7 @@ import { REGIONS, type Region, regionSuffix, TIERS } from "./regions.ts";
 
 export const LISTINGS_PER_REGION = 50_000;
 /** The most popular listings are kept in stock, an allotment for each tier; the rest is made to order. */
-export const STOCKED_PER_REGION = 300;
+export const STOCKED_PER_REGION = 1_200;
 
 export const CATEGORIES = ["lighting", "seating", "tables", "textiles", "kitchen", "storage", "garden", "decoration"];
 export const MATERIALS =

@@ -2,15 +2,15 @@ import { randomBytes } from "node:crypto";
 import { type Context, Hono } from "hono";
 import { Question } from "#query/question.ts";
 import { Failure } from "#runtime/failure.ts";
-import type { ApiDependencies, RequestHeaders } from "./dependencies.ts";
-import { readParameters, validate } from "./parameters.ts";
-import { orThrow, problemResponse } from "./problem.ts";
+import { type AdmittedRequest, admit, guard } from "./admission.ts";
+import type { ApiDependencies } from "./dependencies.ts";
+import { listParameters, readParameters, validate } from "./parameters.ts";
+import { problemResponse } from "./problem.ts";
 import type { Route } from "./route.ts";
 import { apiRoutes } from "./routes.ts";
 import { SECURITY_HEADERS, serveStatic } from "./static-files.ts";
 
 const LONGEST_JSON_BODY = 2_000_000;
-const LISTS: ReadonlySet<string> = new Set(["where", "groupBy", "select"]);
 /** For every read that answers a route. */
 const READ_LIMITS = { timeoutMs: 30_000, resultRows: 500_000, resultBytes: 200_000_000 };
 
@@ -60,8 +60,7 @@ export function createApi(dependencies: ApiDependencies): Hono {
   });
 
   app.get("*", async (context) => {
-    const refused = dependencies.access.guard(requestOf(context));
-    if (refused !== undefined) throw refused;
+    guard(dependencies.access, requestOf(context));
     if (dependencies.webRoot !== undefined) {
       const nonce = randomBytes(16).toString("base64url");
       const found = await serveStatic(
@@ -79,8 +78,11 @@ export function createApi(dependencies: ApiDependencies): Hono {
 
 async function answerRoute(route: Route, context: Context, dependencies: ApiDependencies): Promise<Response> {
   const request = context.req.raw;
-  const visitor = orThrow(dependencies.access.admit(requestOf(context), route.need));
-  const query = validate(route.query.strict(), readParameters(new URL(request.url).searchParams, LISTS));
+  const visitor = admit(dependencies.access, requestOf(context), route.need);
+  const query = validate(
+    route.query.strict(),
+    readParameters(new URL(request.url).searchParams, listParameters(route.query)),
+  );
   const path = validate(route.pathParameters, context.req.param());
   const body = await readBody(route, request);
   const question = new Question(
@@ -136,7 +138,7 @@ async function readText(request: Request, most: number): Promise<string> {
   }
 }
 
-function requestOf(context: Context): { method: string; headers: RequestHeaders } {
+function requestOf(context: Context): AdmittedRequest {
   const headers: Record<string, string> = {};
   context.req.raw.headers.forEach((value, name) => {
     headers[name] = value;

@@ -1,7 +1,7 @@
+import type { Access } from "#access/access.ts";
 import type { Engine } from "#engine/engine.ts";
 import type { Signal } from "#model/batch.ts";
 import type { Clock } from "#runtime/clock.ts";
-import type { Failure } from "#runtime/failure.ts";
 import type { DemoReveal, DemoState, Ledger, Status } from "./contract/shapes.ts";
 
 /** What the API needs of the rest of the program. */
@@ -9,7 +9,7 @@ export interface ApiDependencies {
   readonly engine: Engine;
   /** The ledger of records as it stands now. */
   readonly ingestLedger: () => Readonly<Record<Signal, Ledger>>;
-  readonly access: ApiAccess;
+  readonly access: Access;
   readonly clock: Clock;
   readonly version: string;
   /** Where people and senders reach this program, as URLs. */
@@ -20,27 +20,16 @@ export interface ApiDependencies {
   readonly webRoot?: string;
 }
 
-export type RequestHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
-
+/** Who asks, for which tenant. */
 export interface Visitor {
-  /** For documents' owner and for the audit. */
+  /** For documents' owner. */
   readonly name: string;
   readonly tenant: string;
 }
 
-/** Checks Host and Origin, then who asks, then for which tenant. */
-export interface ApiAccess {
-  admit(
-    request: { readonly method: string; readonly headers: RequestHeaders },
-    need: "read" | "admin",
-  ): Visitor | Failure;
-  /** Checks Host and Origin only: for pages and probes that anybody may read. */
-  guard(request: { readonly method: string; readonly headers: RequestHeaders }): Failure | undefined;
-}
-
 /** The demo shop's switch; absent outside the demo. */
 export interface DemoControl {
-  state(): DemoState;
+  state(): Promise<DemoState>;
   /** Causes one trouble at random. Throws conflict while one is going on. */
   break(): Promise<DemoState>;
   /** Says what was done and undoes it. Throws conflict when nothing is broken. */

@@ -15,9 +15,17 @@ export const SETTING_OPTIONS = {
   "otlp-grpc": { type: "string", value: "HOST:PORT", help: "OTLP over gRPC (default 127.0.0.1:4317, `off` for none)." },
   "otlp-http": { type: "string", value: "HOST:PORT", help: "OTLP over HTTP (default 127.0.0.1:4318, `off` for none)." },
   engine: { type: "string", value: "URL", help: "`embedded`, or the HTTP address of a ClickHouse server or cluster." },
-  "token-file": { type: "string", value: "FILE", help: "Tokens for reading and for sending; needed to listen beyond loopback." },
+  "token-file": {
+    type: "string",
+    value: "FILE",
+    help: "Tokens for reading and for sending; needed to listen beyond loopback.",
+  },
   "no-auth": { type: "boolean", help: "Listen beyond loopback without tokens." },
-  set: { type: "strings", value: "NAME=VALUE", help: "Any other setting, e.g. retention.logs=3d; see docs/reference/configuration.md." },
+  set: {
+    type: "strings",
+    value: "NAME=VALUE",
+    help: "Any other setting, e.g. retention.logs=3d; see docs/reference/configuration.md.",
+  },
 } as const satisfies Record<string, OptionSpec>;
 
 /** Settings from file, environment and this command line. */
@@ -35,7 +43,11 @@ export function settingsOf(invocation: Invocation, overrides: Readonly<Record<st
     const at = pair.indexOf("=");
     flags[at < 0 ? pair : pair.slice(0, at)] = at < 0 ? "true" : pair.slice(at + 1);
   }
-  return loadSettings({ file: text(invocation, "config"), environment: settingsEnvironment(invocation.environment), flags });
+  return loadSettings({
+    file: text(invocation, "config"),
+    environment: settingsEnvironment(invocation.environment),
+    flags,
+  });
 }
 
 export const serve: Command = {
@@ -46,8 +58,15 @@ export const serve: Command = {
     "Takes OTLP over gRPC and HTTP, keeps it in ClickHouse (embedded unless --engine names a server) and serves the user",
     "interface and API. Says `traceo ready` when it is; stops gracefully at SIGTERM or SIGINT, at once at a second one.",
   ].join("\n"),
-  options: { ...SETTING_OPTIONS, "log-format": { type: "string", value: "text|json", help: "How its own log lines look (standard error)." } },
-  examples: ["traceo serve", "traceo serve --data /var/lib/traceo --listen 0.0.0.0:7070 --token-file /etc/traceo/tokens", "traceo serve --set retention.logs=3d"],
+  options: {
+    ...SETTING_OPTIONS,
+    "log-format": { type: "string", value: "text|json", help: "How its own log lines look (standard error)." },
+  },
+  examples: [
+    "traceo serve",
+    "traceo serve --data /var/lib/traceo --listen 0.0.0.0:7070 --token-file /etc/traceo/tokens",
+    "traceo serve --set retention.logs=3d",
+  ],
   run: async (invocation) => {
     const format = text(invocation, "log-format") === "json" ? "json" : "text";
     const log = createLog({ write: invocation.err, format });

@@ -4,12 +4,17 @@ import { join } from "node:path";
 import { Session } from "chdb";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { MetricType } from "#model/batch.ts";
 import { type BuiltLoad, buildBlocks, createBuildContext, type PreparedBatch } from "./native-block.ts";
 import {
   type Attributes,
+  encodeValue,
   type LogSpec,
+  type MetricSpec,
   makeLogs,
+  makeMetrics,
   makeSpans,
+  type PointSpec,
   type ResourceSpec,
   type ScopeSpec,
   type SpanSpec,
@@ -139,6 +144,81 @@ function logRow(spec: LogSpec): Row {
   };
 }
 
+const METRIC_TYPES = ["", "gauge", "sum", "histogram", "exponential_histogram", "summary"];
+const TEMPORALITIES = ["unspecified", "delta", "cumulative"];
+
+/** As JSON shows a Float64. */
+function doubleOf(number: number): unknown {
+  if (Number.isFinite(number)) return number;
+  return Number.isNaN(number) ? "nan" : number > 0 ? "inf" : "-inf";
+}
+
+interface PlacedPoint {
+  readonly metric: MetricSpec;
+  readonly point: PointSpec;
+  readonly tenant: string;
+}
+
+/** Points in the order of the staged block: kind by kind within each batch. */
+function pointsOf(batches: readonly (readonly MetricSpec[])[], ...types: number[]): PlacedPoint[] {
+  return batches.flatMap((metrics, i) =>
+    types.flatMap((type) =>
+      metrics
+        .filter((metric) => metric.type === type || (type === MetricType.gauge && metric.type === MetricType.sum))
+        .flatMap((metric) => metric.points.map((point) => ({ metric, point, tenant: `tenant-${i}` }))),
+    ),
+  );
+}
+
+/** What makes a series, as text. */
+function identityOf({ metric, point }: PlacedPoint): string {
+  const { name, unit, type, temporality, monotonic, resource, scope } = metric;
+  const sorted = (attributes: Attributes = {}) =>
+    Object.entries(attributes)
+      .sort(([left], [right]) => (left < right ? -1 : 1))
+      .map(([key, value]) => [key, Buffer.from(encodeValue(value)).toString("hex")]);
+  return JSON.stringify([
+    [name, unit, type, temporality, monotonic, sorted(resource.attributes)],
+    [scope.name ?? "", scope.version ?? "", sorted(scope.attributes), sorted(point.attributes)],
+  ]);
+}
+
+function pointRow({ metric, point, tenant }: PlacedPoint): Row {
+  return {
+    tenant,
+    metric_name: metric.name,
+    time: timeText(point.time),
+    start_time: timeText(point.start),
+    flags: point.flags & 255,
+  };
+}
+
+function histogramRow(placed: PlacedPoint): Row {
+  const { metric, point } = placed;
+  const explicit = metric.type === MetricType.histogram;
+  const exponential = metric.type === MetricType.exponentialHistogram;
+  const summary = metric.type === MetricType.summary;
+  return {
+    ...pointRow(placed),
+    count: String(point.count),
+    sum: doubleOf(point.sum),
+    min: summary ? "nan" : doubleOf(point.min),
+    max: summary ? "nan" : doubleOf(point.max),
+    bounds: explicit ? point.bounds.map(doubleOf) : [],
+    bucket_counts: explicit ? point.buckets.map(String) : [],
+    scale: exponential ? point.scale : 0,
+    zero_count: exponential ? String(point.zeroCount) : "0",
+    zero_threshold: exponential ? doubleOf(point.zeroThreshold) : 0,
+    positive_offset: exponential ? point.positiveStart : 0,
+    positive_counts: exponential ? point.positive.map(String) : [],
+    negative_offset: exponential ? point.negativeStart : 0,
+    negative_counts: exponential ? point.negative.map(String) : [],
+    quantiles: summary ? point.quantiles.map(([quantile]) => doubleOf(quantile)) : [],
+    quantile_values: summary ? point.quantiles.map(([, value]) => doubleOf(value)) : [],
+  };
+}
+
+const withoutId = ({ series_id: _, ...row }: Row): Row => row;
 const withoutTemplate = ({ template: _, ...row }: Row): Row => row;
 
 // ── what may arrive ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -217,6 +297,43 @@ const log = fc.record({
   droppedAttributes: uint32,
 });
 
+const double = fc.double();
+const uint64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
+const int32 = fc.integer();
+const point: fc.Arbitrary<PointSpec> = fc.record({
+  start: time,
+  time,
+  flags: uint32,
+  attributes,
+  exemplars: fc.array(fc.record({ time, value: double, traceId: idOrNone(16), spanId: idOrNone(8), attributes }), {
+    maxLength: 2,
+  }),
+  value: double,
+  count: uint64,
+  sum: double,
+  min: double,
+  max: double,
+  bounds: fc.array(double, { maxLength: 4 }),
+  buckets: fc.array(uint64, { maxLength: 5 }),
+  scale: int32,
+  zeroCount: uint64,
+  zeroThreshold: double,
+  positiveStart: int32,
+  positive: fc.array(uint64, { maxLength: 3 }),
+  negativeStart: int32,
+  negative: fc.array(uint64, { maxLength: 3 }),
+  quantiles: fc.array(fc.tuple(double, double), { maxLength: 3 }),
+});
+const metric = fc.record({
+  name: fc.constantFrom("http.server.duration", "cpu", "queue"),
+  description: text,
+  unit: fc.constantFrom("s", "1", ""),
+  type: fc.integer({ min: 1, max: 5 }),
+  temporality: fc.nat(2),
+  monotonic: fc.boolean(),
+  points: fc.array(point, { maxLength: 4 }),
+});
+
 /** Batches of records that share a few resources and scopes. */
 function batchesOf<T extends object>(record: fc.Arbitrary<T>) {
   const batch = fc
@@ -259,6 +376,90 @@ describe("Native blocks as the engine reads them", () => {
           context,
         );
         expect(rowsOf(load, "logs").map(withoutTemplate)).toEqual(batches.flat().map(logRow));
+      }),
+      runs,
+    );
+  });
+
+  it("metrics: every point of every kind comes back, with its series and exemplars", () => {
+    fc.assert(
+      fc.property(batchesOf(metric), (batches) => {
+        const load = buildBlocks(
+          "metrics",
+          batches.map((specs, i) => prepared(makeMetrics(specs), { tenant: `tenant-${i}` })),
+          createBuildContext(),
+        );
+        const numbers = pointsOf(batches, MetricType.gauge);
+        const others = pointsOf(batches, MetricType.histogram, MetricType.exponentialHistogram, MetricType.summary);
+        const points = rowsOf(load, "points");
+        const histograms = rowsOf(load, "histograms");
+        expect(points.map(withoutId)).toEqual(
+          numbers.map((placed) => ({ ...pointRow(placed), value: doubleOf(placed.point.value) })),
+        );
+        expect(histograms.map(withoutId)).toEqual(others.map(histogramRow));
+
+        // Two points have the same series if and only if all that identifies it is the same.
+        const idOf = new Map<PointSpec, unknown>();
+        const idOfIdentity = new Map<string, unknown>();
+        const identityOfId = new Map<unknown, string>();
+        [...numbers, ...others].forEach((placed, i) => {
+          const seriesId = [...points, ...histograms][i]!["series_id"];
+          const identity = identityOf(placed);
+          expect(idOfIdentity.get(identity) ?? seriesId).toBe(seriesId);
+          expect(identityOfId.get(seriesId) ?? identity).toBe(identity);
+          idOfIdentity.set(identity, seriesId);
+          identityOfId.set(seriesId, identity);
+          idOf.set(placed.point, seriesId);
+        });
+
+        // One row per tenant, series and hour, with what identifies the series and the span of its points.
+        const rows = new Map<string, Row>();
+        for (const placed of [...numbers, ...others]) {
+          const { metric: of, point: at, tenant } = placed;
+          const key = `${tenant} ${idOf.get(at)} ${at.time / 3_600_000_000_000n}`;
+          const before = rows.get(key);
+          const time = timeText(at.time);
+          rows.set(key, {
+            tenant,
+            series_id: idOf.get(at),
+            metric_name: of.name,
+            metric_type: METRIC_TYPES[of.type],
+            temporality: TEMPORALITIES[of.temporality],
+            is_monotonic: of.monotonic,
+            unit: of.unit,
+            service_name: serviceOf(of.resource),
+            attributes: textsOf(at.attributes),
+            ...originOf(of.resource, of.scope),
+            first_time: before === undefined || time < String(before["first_time"]) ? time : before["first_time"],
+            last_time: before === undefined || time > String(before["last_time"]) ? time : before["last_time"],
+          });
+        }
+        const order = (row: Row) => `${row["tenant"]} ${row["series_id"]} ${row["first_time"]}`;
+        const sorted = (list: Row[]) => list.sort((left, right) => (order(left) < order(right) ? -1 : 1));
+        // Not part of the identity: which of several descriptions and schema URLs stays is open.
+        const comparable = ({ description: _, resource_schema_url: __, scope_schema_url: ___, ...row }: Row): Row =>
+          row;
+        expect(sorted(rowsOf(load, "series").map(comparable))).toEqual(sorted([...rows.values()].map(comparable)));
+
+        const ordered = batches.flatMap((metrics, i) =>
+          [MetricType.gauge, MetricType.histogram, MetricType.exponentialHistogram].flatMap((type) =>
+            pointsOf([metrics], type).flatMap((placed) =>
+              placed.point.exemplars.map((exemplar) => ({ ...placed, exemplar, tenant: `tenant-${i}` })),
+            ),
+          ),
+        );
+        expect(rowsOf(load, "exemplars")).toEqual(
+          ordered.map(({ metric: of, point: at, tenant, exemplar }) => ({
+            tenant,
+            metric_name: of.name,
+            series_id: idOf.get(at),
+            time: timeText(exemplar.time),
+            value: doubleOf(exemplar.value),
+            trace_id: exemplar.traceId,
+            span_id: exemplar.spanId,
+            attributes: textsOf(exemplar.attributes),
+          })),
+        );
       }),
       runs,
     );

@@ -1,8 +1,14 @@
-import type { Batch, LogBatch, Signal, SpanBatch } from "#model/batch.ts";
+import type { Batch, LogBatch, MetricBatch, Signal, SpanBatch } from "#model/batch.ts";
+import { Bytes } from "#pipeline/bytes.ts";
+import { SeriesSeen } from "#pipeline/series-seen.ts";
 import { type OutsideCounts, type PlacedRows, placeLogs, placeSpans, type TimeWindow } from "#pipeline/time-window.ts";
 import { BuildMemory } from "./native-columns.ts";
 import { DateSet } from "./native-dates.ts";
-import { LogColumns, type LogRange, TemplateLimit } from "./native-logs.ts";
+import { LoadTemplates, LogColumns, type LogRange } from "./native-logs.ts";
+import { arrangeMetrics } from "./native-metrics.ts";
+import type { OriginRange } from "./native-origin.ts";
+import { ExemplarColumns, HistogramColumns, PointColumns } from "./native-points.ts";
+import { SeriesRowColumns } from "./native-series.ts";
 import { SpanColumns, type SpanRange } from "./native-spans.ts";
 import { NativeWriter } from "./native-writer.ts";
 import { STAGED, type StagedKind } from "./schema/staged.ts";
@@ -44,12 +50,14 @@ export interface BuiltLoad {
 export interface BuildContext {
   /** One per thread; give a block's parts back to `memory.pool` when they are written. */
   readonly memory: BuildMemory;
+  /** Call its `forget` when a load failed or its outcome is not known. */
+  readonly seriesSeen: SeriesSeen;
 }
 
 export const BLOCK_ROWS = 65_536;
 
 export function createBuildContext(): BuildContext {
-  return { memory: new BuildMemory() };
+  return { memory: new BuildMemory(), seriesSeen: new SeriesSeen() };
 }
 
 /** `batches` are all of `signal`; anything else is a programmer's error. */
@@ -62,10 +70,12 @@ export function buildBlocks(signal: Signal, batches: readonly PreparedBatch[], c
       return { ...counts, blocks: buildSpans(batches as readonly PreparedBatch<SpanBatch>[], context, counts) };
     case "logs":
       return { ...counts, blocks: buildLogs(batches as readonly PreparedBatch<LogBatch>[], context, counts) };
-    default:
-      throw new TypeError(`cannot build ${signal}`);
+    case "metrics":
+      return { ...counts, blocks: buildMetrics(batches as readonly PreparedBatch<MetricBatch>[], context, counts) };
   }
 }
+
+const encoder = new TextEncoder();
 
 interface Counts {
   readonly rejected: OutsideCounts;
@@ -103,30 +113,49 @@ function buildLogs(
     const placed = placeLogs(batch, window, receivedUnixNano, countsFor(window, counts));
     return rangesOf(prepared, placed);
   });
-  const templates = new TemplateLimit();
+  const templates = new LoadTemplates();
   return buildStream("logs", ranges, memory, (block) => new LogColumns(block, memory, templates));
 }
 
-interface TimedRange<B extends Batch> {
-  readonly batch: B;
-  readonly body: Uint8Array;
-  readonly from: number;
-  readonly to: number;
-  readonly tenant: Uint8Array;
+function buildMetrics(
+  batches: readonly PreparedBatch<MetricBatch>[],
+  { memory, seriesSeen }: BuildContext,
+  counts: Counts,
+): BuiltBlock[] {
+  const sources = batches.map(({ batch, tenant, window, receivedUnixNano }) => ({
+    batch,
+    body: new Bytes(batch.body),
+    tenant: new Bytes(encoder.encode(tenant)),
+    window,
+    receivedUnixNano,
+    counts: countsFor(window, counts),
+  }));
+  const { series, points, histograms, exemplars } = arrangeMetrics(sources, seriesSeen);
+  return [
+    ...buildStream("series", series, memory, (block) => new SeriesRowColumns(block, memory)),
+    ...buildStream("points", points, memory, (block) => new PointColumns(block, memory)),
+    ...buildStream("histograms", histograms, memory, (block) => new HistogramColumns(block, memory)),
+    ...buildStream("exemplars", exemplars, memory, (block) => new ExemplarColumns(block, memory)),
+  ];
+}
+
+interface TimedRange<B extends Batch> extends OriginRange<B> {
   readonly times: PlacedRows["times"];
   readonly receivedUnixNano: bigint;
 }
 
-function rangesOf<B extends Batch>(prepared: PreparedBatch<B>, placed: PlacedRows): TimedRange<B>[] {
+function rangesOf<B extends SpanBatch | LogBatch>(prepared: PreparedBatch<B>, placed: PlacedRows): TimedRange<B>[] {
   const { batch, receivedUnixNano } = prepared;
-  const body = new Uint8Array(batch.body.buffer, batch.body.byteOffset, batch.body.byteLength);
-  const tenant = new TextEncoder().encode(prepared.tenant);
+  const body = new Bytes(batch.body);
+  const tenant = new Bytes(encoder.encode(prepared.tenant));
   const ranges: TimedRange<B>[] = [];
   for (let i = 0; i < placed.runs.length; i += 2) {
     ranges.push({
       batch,
       body,
       tenant,
+      resource: batch.resource,
+      scope: batch.scope,
       receivedUnixNano,
       times: placed.times,
       from: placed.runs[i]!,
@@ -188,17 +217,29 @@ function* cut<R extends { readonly from: number; readonly to: number }>(ranges: 
   if (rows > 0) yield block;
 }
 
-const encoder = new TextEncoder();
+/** Of each kind: the names and types of its columns as they stand in a block. */
+const headers = new Map<StagedKind, readonly Uint8Array[]>();
+
+function headersOf(kind: StagedKind): readonly Uint8Array[] {
+  let known = headers.get(kind);
+  if (known === undefined) {
+    known = STAGED[kind].map(({ name, type }) => {
+      const texts = [name, type].map((text) => encoder.encode(text));
+      return Uint8Array.from(texts.flatMap((text) => [text.length, ...text]));
+    });
+    headers.set(kind, known);
+  }
+  return known;
+}
 
 function writeBlock(out: NativeWriter, kind: StagedKind, rows: number, columns: BlockColumns): void {
   const staged = STAGED[kind];
+  const header = headersOf(kind);
   out.varint(staged.length);
   out.varint(rows);
-  for (const { name, type } of staged) {
-    for (const text of [name, type]) {
-      const bytes = encoder.encode(text);
-      out.string(bytes, 0, bytes.length);
-    }
+  for (let column = 0; column < staged.length; column++) {
+    out.raw(header[column]!);
+    const { name } = staged[column]!;
     if (!columns.write(name, out)) throw new TypeError(`no writer for column ${kind}.${name}`);
   }
 }

@@ -1,9 +1,10 @@
 import { ABSENT, type AttributeColumns, AttributeType, type Batch, type Refs } from "#model/batch.ts";
 import { ByteText } from "#pipeline/byte-text.ts";
+import type { Bytes } from "#pipeline/bytes.ts";
 import type { TimeHalves } from "#pipeline/time-window.ts";
-import { doubleText, printInt, printValue } from "#pipeline/value-text.ts";
+import { NUMBER_BYTES, printScalar, printValue } from "#pipeline/value-text.ts";
 import { ByteDictionary, indexRefs } from "./native-dictionary.ts";
-import { ChunkPool, type NativeWriter, putVarint } from "./native-writer.ts";
+import { ChunkPool, copyBytes, type NativeWriter, putVarint } from "./native-writer.ts";
 
 /**
  * Columns of decoded batches written as columns of a Native block. A block takes its rows from ranges of several batches;
@@ -17,8 +18,8 @@ import { ChunkPool, type NativeWriter, putVarint } from "./native-writer.ts";
 /** Rows (or events, links, exemplars) `from … to - 1` of one batch. */
 export interface Range<B extends Batch = Batch> {
   readonly batch: B;
-  /** The batch's body as a plain Uint8Array, so that hot loops see one kind of array. */
-  readonly body: Uint8Array;
+  /** The batch's body. */
+  readonly body: Bytes;
   readonly from: number;
   readonly to: number;
 }
@@ -52,97 +53,102 @@ export function version(out: NativeWriter): void {
 }
 
 /** String, from references. */
-export function writeStrings<B extends Batch>(
+export function writeStrings<R extends Range>(
   out: NativeWriter,
-  ranges: readonly Range<B>[],
-  refsOf: (batch: B) => Refs,
+  ranges: readonly R[],
+  refsOf: (range: R) => Refs,
 ): void {
-  for (const { batch, body, from, to } of ranges) {
-    const { start, length } = refsOf(batch);
-    let { bytes, position } = out;
-    let limit = bytes.length;
-    for (let row = from; row < to; row++) {
-      const size = length[row]!;
-      if (position + size + 5 > limit) {
-        out.position = position;
-        out.reserve(size + 5);
-        ({ bytes, position } = out);
-        limit = bytes.length;
+  for (const range of ranges) {
+    const { body, to } = range;
+    const { start, length } = refsOf(range);
+    let row = range.from;
+    while (row < to) {
+      out.reserve(length[row]! + 5);
+      // Constant inside the loop: that is what makes access to them cheap.
+      const { bytes, view } = out;
+      const limit = bytes.length - 5;
+      let { position } = out;
+      for (; row < to; row++) {
+        const size = length[row]!;
+        if (position + size > limit) break;
+        if (size < 128) bytes[position++] = size;
+        else position = putVarint(bytes, position, size);
+        copyBytes(body, start[row]!, bytes, view, position, size);
+        position += size;
       }
-      if (size < 128) bytes[position++] = size;
-      else position = putVarint(bytes, position, size);
-      const source = start[row]!;
-      if (size <= 48) for (let i = 0; i < size; i++) bytes[position + i] = body[source + i]!;
-      else bytes.set(body.subarray(source, source + size), position);
-      position += size;
+      out.position = position;
     }
-    out.position = position;
   }
 }
 
 /** LowCardinality(String) without its version, from references. */
-export function writeLowCardinality<B extends Batch>(
+export function writeLowCardinality<R extends Range>(
   out: NativeWriter,
   memory: BuildMemory,
-  ranges: readonly Range<B>[],
-  refsOf: (batch: B) => Refs,
+  ranges: readonly R[],
+  refsOf: (range: R) => Refs,
 ): void {
   const { dictionary } = memory;
   dictionary.clear();
   const count = countOf(ranges);
   const indices = memory.indices(count);
   let at = 0;
-  for (const { batch, body, from, to } of ranges) {
-    indexRefs(dictionary, body, refsOf(batch), from, to, indices, at);
-    at += to - from;
+  for (const range of ranges) {
+    indexRefs(dictionary, range.body, refsOf(range), range.from, range.to, indices, at);
+    at += range.to - range.from;
   }
   dictionary.write(out, indices, count);
 }
 
-const HEX_DIGITS = "0123456789abcdef";
-/** Two hex digits of a byte as a little-endian UInt16. */
-const HEX = Uint16Array.from(
-  { length: 256 },
-  (_, byte) => HEX_DIGITS.charCodeAt(byte >> 4) | (HEX_DIGITS.charCodeAt(byte & 15) << 8),
-);
+/** The hex digits of two bytes (the lower half of `pair`, first byte lowest), as a little-endian word. */
+function hexOf(pair: number): number {
+  const nibbles = ((pair & 0xf0) >> 4) | ((pair & 0x0f) << 8) | ((pair & 0xf000) << 4) | ((pair & 0x0f00) << 16);
+  // Four lanes at once: 10 and more carry into the fifth bit, and are 39 further on in ASCII.
+  const letters = ((nibbles + 0x06060606) >> 4) & 0x01010101;
+  return nibbles + 0x30303030 + letters * 39;
+}
 
 /** String: ids of `size` bytes in hex, '' where absent. */
-export function writeIds<B extends Batch>(
+export function writeIds<R extends Range>(
   out: NativeWriter,
-  ranges: readonly Range<B>[],
+  ranges: readonly R[],
   size: 8 | 16,
-  offsetsOf: (batch: B) => Uint32Array,
+  offsetsOf: (range: R) => Uint32Array,
 ): void {
-  for (const { batch, body, from, to } of ranges) {
-    const offsets = offsetsOf(batch);
-    let { bytes, view, position } = out;
-    let limit = bytes.length;
-    for (let row = from; row < to; row++) {
-      if (position + 33 > limit) {
-        out.position = position;
-        out.reserve(33);
-        ({ bytes, view, position } = out);
-        limit = bytes.length;
+  for (const range of ranges) {
+    const source = range.body.view;
+    const offsets = offsetsOf(range);
+    let row = range.from;
+    while (row < range.to) {
+      out.reserve(33);
+      const { view } = out;
+      let { position } = out;
+      const end = Math.min(range.to, row + Math.floor((view.byteLength - position) / 33));
+      for (; row < end; row++) {
+        const offset = offsets[row]!;
+        if (offset === ABSENT) {
+          view.setUint8(position++, 0);
+          continue;
+        }
+        view.setUint8(position++, size * 2);
+        for (let i = 0; i < size; i += 4, position += 8) {
+          const word = source.getInt32(offset + i, true);
+          view.setInt32(position, hexOf(word), true);
+          view.setInt32(position + 4, hexOf(word >>> 16), true);
+        }
       }
-      const offset = offsets[row]!;
-      if (offset === ABSENT) {
-        bytes[position++] = 0;
-        continue;
-      }
-      bytes[position++] = size * 2;
-      for (let i = 0; i < size; i++, position += 2) view.setUint16(position, HEX[body[offset + i]!]!, true);
+      out.position = position;
     }
-    out.position = position;
   }
 }
 
 /** Numbers that lie in memory as the column does: UInt8, UInt32, Float64, Enum8 … */
-export function writeNumbers<B extends Batch>(
+export function writeNumbers<R extends Range>(
   out: NativeWriter,
-  ranges: readonly Range<B>[],
-  columnOf: (batch: B) => ArrayBufferView & { readonly BYTES_PER_ELEMENT: number },
+  ranges: readonly R[],
+  columnOf: (range: R) => ArrayBufferView & { readonly BYTES_PER_ELEMENT: number },
 ): void {
-  for (const { batch, from, to } of ranges) out.numbers(columnOf(batch), from, to);
+  for (const range of ranges) out.numbers(columnOf(range), range.from, range.to);
 }
 
 /** DateTime64(9): unsigned nanoseconds; what does not fit in 63 bits is the largest time there is. */
@@ -161,14 +167,15 @@ export function writeTimes(out: NativeWriter, times: TimeHalves, from: number, t
 }
 
 /** The UInt64 end offsets of an array column, from offset columns whose rows are the ranges' rows. */
-export function writeOffsets<B extends Batch>(
+export function writeOffsets<R extends Range>(
   out: NativeWriter,
-  ranges: readonly Range<B>[],
-  offsetsOf: (batch: B) => Uint32Array,
+  ranges: readonly R[],
+  offsetsOf: (range: R) => Uint32Array,
 ): void {
   let base = 0;
-  for (const { batch, from, to } of ranges) {
-    const offsets = offsetsOf(batch);
+  for (const range of ranges) {
+    const { from, to } = range;
+    const offsets = offsetsOf(range);
     const shift = base - offsets[from]!;
     let done = from;
     while (done < to) {
@@ -187,35 +194,32 @@ export function writeOffsets<B extends Batch>(
 }
 
 /** What the elements of an array column are: the children of the ranges' rows. */
-export function childrenOf<B extends Batch>(
-  ranges: readonly Range<B>[],
-  offsetsOf: (batch: B) => Uint32Array,
-): Range<B>[] {
+export function childrenOf<R extends Range>(ranges: readonly R[], offsetsOf: (range: R) => Uint32Array): R[] {
   return ranges.map((range) => {
-    const offsets = offsetsOf(range.batch);
+    const offsets = offsetsOf(range);
     return { ...range, from: offsets[range.from]!, to: offsets[range.to]! };
   });
 }
 
 /** Map(LowCardinality(String), String) without the keys' version; the ranges' rows own the attributes. */
-export function writeAttributes<B extends Batch>(
+export function writeAttributes<R extends Range>(
   out: NativeWriter,
   memory: BuildMemory,
-  ranges: readonly Range<B>[],
-  columnsOf: (batch: B) => AttributeColumns,
+  ranges: readonly R[],
+  columnsOf: (range: R) => AttributeColumns,
 ): void {
-  writeOffsets(out, ranges, (batch) => columnsOf(batch).offset);
-  const entries = childrenOf(ranges, (batch) => columnsOf(batch).offset);
+  writeOffsets(out, ranges, (range) => columnsOf(range).offset);
+  const entries = childrenOf(ranges, (range) => columnsOf(range).offset);
   const count = countOf(entries);
   if (count === 0) return;
   const { dictionary } = memory;
   dictionary.clear();
   const entryOf = new KeyEntries(dictionary);
-  for (const range of entries) entryOf.enter(range, columnsOf(range.batch));
+  for (const range of entries) entryOf.enter(range, columnsOf(range));
   dictionary.writeEntries(out, count);
   for (const range of entries)
-    writeIndices(out, entryOf.of(range.batch), columnsOf(range.batch).key, range.from, range.to, dictionary.indexBytes);
-  for (const range of entries) writeValues(out, memory.text, range.body, columnsOf(range.batch), range.from, range.to);
+    writeIndices(out, entryOf.of(range.batch), columnsOf(range).key, range.from, range.to, dictionary.indexBytes);
+  for (const range of entries) writeValues(out, memory.text, range.body, columnsOf(range), range.from, range.to);
 }
 
 const UNSEEN = 0xffff_ffff;
@@ -251,7 +255,7 @@ export class KeyEntries {
 }
 
 /** `entries[source[i]]` for each i, in the width of the dictionary. */
-function writeIndices(
+export function writeIndices(
   out: NativeWriter,
   entries: Uint32Array,
   source: Uint32Array,
@@ -277,54 +281,42 @@ function writeIndices(
 export function writeValues(
   out: NativeWriter,
   text: ByteText,
-  body: Uint8Array,
+  body: Bytes,
   columns: AttributeColumns,
   from: number,
   to: number,
 ): void {
   const { type, low, high } = columns;
-  let { bytes, position } = out;
-  let limit = bytes.length;
-  for (let i = from; i < to; i++) {
-    const kind = type[i]!;
-    if (kind === AttributeType.string) {
-      const start = low[i]!;
-      const length = high[i]!;
-      if (position + length + 5 > limit) {
-        out.position = position;
-        out.reserve(length + 5);
-        ({ bytes, position } = out);
-        limit = bytes.length;
-      }
-      if (length < 128) bytes[position++] = length;
-      else position = putVarint(bytes, position, length);
-      if (length <= 48) for (let j = 0; j < length; j++) bytes[position + j] = body[start + j]!;
-      else bytes.set(body.subarray(start, start + length), position);
-      position += length;
-      continue;
+  let i = from;
+  while (i < to) {
+    out.reserve(type[i] === AttributeType.string ? high[i]! + 5 : NUMBER_BYTES + 1);
+    const { bytes, view } = out;
+    const limit = bytes.length - 5;
+    let { position } = out;
+    for (; i < to; i++) {
+      const kind = type[i]!;
+      if (kind === AttributeType.string) {
+        const length = high[i]!;
+        if (position + length > limit) break;
+        if (length < 128) bytes[position++] = length;
+        else position = putVarint(bytes, position, length);
+        copyBytes(body, low[i]!, bytes, view, position, length);
+        position += length;
+      } else if (kind <= AttributeType.double) {
+        if (position + NUMBER_BYTES + 1 > limit + 5) break;
+        const end = printScalar(bytes, position + 1, kind, low[i]!, high[i]!);
+        bytes[position] = end - position - 1;
+        position = end;
+      } else break;
     }
-    if (position + 32 > limit) {
-      out.position = position;
-      out.reserve(32);
-      ({ bytes, position } = out);
-      limit = bytes.length;
-    }
-    if (kind === AttributeType.int) {
-      const end = printInt(bytes, position + 1, low[i]!, high[i]!);
-      bytes[position] = end - position - 1;
-      position = end;
-    } else if (kind === AttributeType.double) {
-      const digits = doubleText(low[i]!, high[i]!);
-      bytes[position++] = digits.length;
-      for (let j = 0; j < digits.length; j++) bytes[position++] = digits.charCodeAt(j);
-    } else {
-      out.position = position;
+    out.position = position;
+    if (i < to && type[i]! > AttributeType.double) {
       text.clear();
-      printValue(text, body, kind, low[i]!, high[i]!);
-      out.string(text.bytes, 0, text.length);
-      ({ bytes, position } = out);
-      limit = bytes.length;
+      printValue(text, body.bytes, type[i]!, low[i]!, high[i]!);
+      out.varint(text.length);
+      out.reserve(text.length);
+      out.raw(text.bytes.subarray(0, text.length));
+      i++;
     }
   }
-  out.position = position;
 }

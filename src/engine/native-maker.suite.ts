@@ -3,6 +3,8 @@ import {
   type AttributeColumns,
   AttributeType,
   type LogBatch,
+  type MetricBatch,
+  MetricType,
   type Refs,
   type SpanBatch,
 } from "#model/batch.ts";
@@ -372,4 +374,130 @@ export function textsOf(attributes: Attributes | undefined): Record<string, stri
 /** As `date_time_output_format = 'unix_timestamp'` prints a DateTime64(9). */
 export function timeText(unixNano: bigint): string {
   return `${unixNano / 1_000_000_000n}.${String(unixNano % 1_000_000_000n).padStart(9, "0")}`;
+}
+
+// ── metrics ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface ExemplarSpec {
+  readonly time: bigint;
+  readonly value: number;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly attributes: Attributes;
+}
+
+export interface PointSpec {
+  readonly start: bigint;
+  readonly time: bigint;
+  readonly flags: number;
+  readonly attributes: Attributes;
+  readonly exemplars: readonly ExemplarSpec[];
+  readonly value: number;
+  readonly count: bigint;
+  readonly sum: number;
+  readonly min: number;
+  readonly max: number;
+  readonly bounds: readonly number[];
+  readonly buckets: readonly bigint[];
+  readonly scale: number;
+  readonly zeroCount: bigint;
+  readonly zeroThreshold: number;
+  readonly positiveStart: number;
+  readonly positive: readonly bigint[];
+  readonly negativeStart: number;
+  readonly negative: readonly bigint[];
+  readonly quantiles: readonly (readonly [number, number])[];
+}
+
+/** Each point has the fields of every kind; those that its metric's type has not are not used. */
+export interface MetricSpec extends OriginSpec {
+  readonly name: string;
+  readonly description: string;
+  readonly unit: string;
+  /** MetricType. */
+  readonly type: number;
+  readonly temporality: number;
+  readonly monotonic: boolean;
+  readonly points: readonly PointSpec[];
+}
+
+export function makeMetrics(specs: readonly MetricSpec[]): MetricBatch {
+  const maker = new BatchMaker();
+  const of = (...types: number[]) =>
+    specs.flatMap((spec, metric) =>
+      types.includes(spec.type) ? spec.points.map((point) => ({ ...point, metric })) : [],
+    );
+  const numbers = of(MetricType.gauge, MetricType.sum);
+  const histograms = of(MetricType.histogram);
+  const exponentials = of(MetricType.exponentialHistogram);
+  const summaries = of(MetricType.summary);
+  const shared = (points: ReturnType<typeof of>) => ({
+    count: points.length,
+    metric: Uint32Array.from(points, ({ metric }) => metric),
+    startTime: BigUint64Array.from(points.map(({ start }) => start)),
+    time: BigUint64Array.from(points.map(({ time }) => time)),
+    flags: Uint32Array.from(points, ({ flags }) => flags),
+    attributes: maker.attributes(points.map(({ attributes }) => attributes)),
+    totalCount: BigUint64Array.from(points.map(({ count }) => count)),
+    sum: Float64Array.from(points, ({ sum }) => sum),
+    min: Float64Array.from(points, ({ min }) => min),
+    max: Float64Array.from(points, ({ max }) => max),
+  });
+  const exemplars = [
+    ...numbers.map((point, i) => ({ point, i, kind: specs[point.metric]!.type })),
+    ...histograms.map((point, i) => ({ point, i, kind: MetricType.histogram })),
+    ...exponentials.map((point, i) => ({ point, i, kind: MetricType.exponentialHistogram })),
+  ].flatMap(({ point, i, kind }) => point.exemplars.map((exemplar) => ({ ...exemplar, i, kind })));
+  const columns = {
+    signal: "metrics" as const,
+    count: numbers.length + histograms.length + exponentials.length + summaries.length,
+    metrics: {
+      count: specs.length,
+      resource: Uint32Array.from(specs, ({ resource }) => maker.resource(resource)),
+      scope: Uint32Array.from(specs, ({ scope }) => maker.scope(scope)),
+      name: maker.refs(specs.map(({ name }) => name)),
+      description: maker.refs(specs.map(({ description }) => description)),
+      unit: maker.refs(specs.map(({ unit }) => unit)),
+      type: Uint8Array.from(specs, ({ type }) => type),
+      temporality: Uint8Array.from(specs, ({ temporality }) => temporality),
+      monotonic: Uint8Array.from(specs, ({ monotonic }) => (monotonic ? 1 : 0)),
+    },
+    numbers: { ...shared(numbers), value: Float64Array.from(numbers, ({ value }) => value) },
+    histograms: {
+      ...shared(histograms),
+      boundOffset: offsets(histograms.map(({ bounds }) => bounds.length)),
+      bounds: Float64Array.from(histograms.flatMap(({ bounds }) => bounds)),
+      bucketOffset: offsets(histograms.map(({ buckets }) => buckets.length)),
+      buckets: BigUint64Array.from(histograms.flatMap(({ buckets }) => buckets)),
+    },
+    exponentials: {
+      ...shared(exponentials),
+      scale: Int32Array.from(exponentials, ({ scale }) => scale),
+      zeroCount: BigUint64Array.from(exponentials.map(({ zeroCount }) => zeroCount)),
+      zeroThreshold: Float64Array.from(exponentials, ({ zeroThreshold }) => zeroThreshold),
+      positiveStart: Int32Array.from(exponentials, ({ positiveStart }) => positiveStart),
+      positiveOffset: offsets(exponentials.map(({ positive }) => positive.length)),
+      positiveBuckets: BigUint64Array.from(exponentials.flatMap(({ positive }) => positive)),
+      negativeStart: Int32Array.from(exponentials, ({ negativeStart }) => negativeStart),
+      negativeOffset: offsets(exponentials.map(({ negative }) => negative.length)),
+      negativeBuckets: BigUint64Array.from(exponentials.flatMap(({ negative }) => negative)),
+    },
+    summaries: {
+      ...shared(summaries),
+      quantileOffset: offsets(summaries.map(({ quantiles }) => quantiles.length)),
+      quantile: Float64Array.from(summaries.flatMap(({ quantiles }) => quantiles.map(([quantile]) => quantile))),
+      quantileValue: Float64Array.from(summaries.flatMap(({ quantiles }) => quantiles.map(([, value]) => value))),
+    },
+    exemplars: {
+      count: exemplars.length,
+      pointKind: Uint8Array.from(exemplars, ({ kind }) => kind),
+      point: Uint32Array.from(exemplars, ({ i }) => i),
+      time: BigUint64Array.from(exemplars.map(({ time }) => time)),
+      value: Float64Array.from(exemplars, ({ value }) => value),
+      traceId: maker.ids(exemplars.map(({ traceId }) => traceId)),
+      spanId: maker.ids(exemplars.map(({ spanId }) => spanId)),
+      attributes: maker.attributes(exemplars.map(({ attributes }) => attributes)),
+    },
+  };
+  return { ...columns, ...maker.base() };
 }

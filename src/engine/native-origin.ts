@@ -1,154 +1,148 @@
 import { type AttributeColumns, AttributeType, type Batch, type Refs } from "#model/batch.ts";
-import { type BuildMemory, KeyEntries, type Range, version, writeValues } from "./native-columns.ts";
+import { Bytes } from "#pipeline/bytes.ts";
+import {
+  type BuildMemory,
+  countOf,
+  KeyEntries,
+  type Range,
+  version,
+  writeIndices,
+  writeValues,
+} from "./native-columns.ts";
 import type { NativeWriter } from "./native-writer.ts";
 
 /**
- * Columns that say where a row comes from: its resource and scope. Rows stand grouped by both, so they are written run by
- * run: once, then repeated by copying within the chunk.
+ * Columns that say where a row comes from: its tenant, resource and scope. Rows stand grouped by them, so what is long is
+ * written run by run: once, then repeated by copying within the chunk.
  */
 
-/** `count` consecutive rows of one batch that share owner `owner` (a resource or a scope). */
-export interface Run {
-  readonly range: number;
-  readonly owner: number;
-  readonly count: number;
+/** Rows of one batch, with the tenant they belong to and each row's place in the batch's tables of resources and scopes. */
+export interface OriginRange<B extends Batch = Batch> extends Range<B> {
+  readonly tenant: Bytes;
+  readonly resource: Uint32Array;
+  readonly scope: Uint32Array;
 }
 
-export class Runs {
-  readonly ranges: readonly Range[];
-  readonly rows: number;
-  readonly runs: readonly Run[];
-
-  constructor(ranges: readonly Range[], ownerOf: (range: number, row: number) => number) {
-    this.ranges = ranges;
-    const runs: Run[] = [];
-    let rows = 0;
-    for (let index = 0; index < ranges.length; index++) {
-      const { from, to } = ranges[index]!;
-      rows += to - from;
-      let start = from;
-      let owner = from < to ? ownerOf(index, from) : 0;
-      for (let row = from + 1; row < to; row++) {
-        const next = ownerOf(index, row);
-        if (next === owner) continue;
-        runs.push({ range: index, owner, count: row - start });
-        start = row;
-        owner = next;
+/** LowCardinality(String), version included: a text per row's owner, a row of some table of its batch. */
+export function writeOwnerRefs<R extends Range>(
+  out: NativeWriter,
+  memory: BuildMemory,
+  ranges: readonly R[],
+  ownersOf: (range: R) => Uint32Array,
+  refsOf: (range: R) => Refs,
+  /** Stands where the text is empty. */
+  fallback?: Bytes,
+): void {
+  version(out);
+  const { dictionary } = memory;
+  dictionary.clear();
+  const count = countOf(ranges);
+  const indices = memory.indices(count);
+  const empty = fallback === undefined ? 0 : dictionary.index(fallback, 0, fallback.bytes.length);
+  let at = 0;
+  for (const range of ranges) {
+    const { body, from, to } = range;
+    const { start, length } = refsOf(range);
+    const owners = ownersOf(range);
+    /** Entry + 1 by owner, 0 where it is not known yet. */
+    const known = new Uint32Array(start.length);
+    for (let row = from; row < to; row++) {
+      const owner = owners[row]!;
+      let entry = known[owner]! - 1;
+      if (entry < 0) {
+        entry = length[owner] === 0 ? empty : dictionary.index(body, start[owner]!, length[owner]!);
+        known[owner] = entry + 1;
       }
-      if (start < to) runs.push({ range: index, owner, count: to - start });
+      indices[at++] = entry;
     }
-    this.rows = rows;
-    this.runs = runs;
   }
+  dictionary.write(out, indices, count);
 }
 
-/** LowCardinality(String), version included. */
-export function writeOriginRefs(
-  out: NativeWriter,
-  memory: BuildMemory,
-  runs: Runs,
-  refsOf: (batch: Batch) => Refs,
-  /** Stands where the reference is empty. */
-  fallback?: Uint8Array,
-): void {
-  version(out);
-  if (runs.rows === 0) return;
-  const { dictionary } = memory;
-  dictionary.clear();
-  const indices = memory.indices(runs.rows);
-  let at = 0;
-  for (const { range, owner, count } of runs.runs) {
-    const { batch, body } = runs.ranges[range]!;
-    const { start, length } = refsOf(batch);
-    const entry =
-      length[owner] === 0 && fallback !== undefined
-        ? dictionary.index(fallback, 0, fallback.length)
-        : dictionary.index(body, start[owner]!, length[owner]!);
-    indices.fill(entry, at, at + count);
-    at += count;
-  }
-  dictionary.write(out, indices, runs.rows);
-}
-
-/** LowCardinality(String), version included: one text per range (the tenant). */
-export function writeRangeText(
-  out: NativeWriter,
-  memory: BuildMemory,
-  ranges: readonly Range[],
-  textOf: (range: number) => Uint8Array,
-): void {
+/** LowCardinality(String), version included: one text per range. */
+export function writeTenants(out: NativeWriter, memory: BuildMemory, ranges: readonly TenantRange[]): void {
   version(out);
   const { dictionary } = memory;
   dictionary.clear();
-  let rows = 0;
-  for (const { from, to } of ranges) rows += to - from;
-  const indices = memory.indices(rows);
+  const count = countOf(ranges);
+  const indices = memory.indices(count);
   let at = 0;
-  for (let index = 0; index < ranges.length; index++) {
-    const { from, to } = ranges[index]!;
-    const text = textOf(index);
-    indices.fill(dictionary.index(text, 0, text.length), at, at + to - from);
+  for (const { tenant, from, to } of ranges) {
+    indices.fill(dictionary.index(tenant, 0, tenant.bytes.length), at, at + to - from);
     at += to - from;
   }
-  dictionary.write(out, indices, rows);
+  dictionary.write(out, indices, count);
 }
 
-/** Map(LowCardinality(String), String), version included. */
-export function writeOriginAttributes(
+interface TenantRange extends Range {
+  readonly tenant: Bytes;
+}
+
+/** Consecutive rows of one batch that share an owner (a resource or a scope): triples of range, owner, rows. */
+function runsOf<R extends Range>(ranges: readonly R[], ownersOf: (range: R) => Uint32Array): number[] {
+  const runs: number[] = [];
+  for (let index = 0; index < ranges.length; index++) {
+    const range = ranges[index]!;
+    const owners = ownersOf(range);
+    let start = range.from;
+    for (let row = range.from + 1; row <= range.to; row++) {
+      if (row < range.to && owners[row] === owners[start]) continue;
+      runs.push(index, owners[start]!, row - start);
+      start = row;
+    }
+  }
+  return runs;
+}
+
+/** Map(LowCardinality(String), String), version included: the attributes of each row's owner. */
+function writeOwnerAttributes<R extends Range>(
   out: NativeWriter,
   memory: BuildMemory,
-  runs: Runs,
-  columnsOf: (batch: Batch) => AttributeColumns,
+  ranges: readonly R[],
+  runs: readonly number[],
+  columnsOf: (range: R) => AttributeColumns,
 ): void {
   version(out);
+  const { dictionary, text } = memory;
+  dictionary.clear();
+  const keys = new KeyEntries(dictionary);
   let entries = 0;
-  for (const { range, owner, count } of runs.runs) {
-    const { offset } = columnsOf(runs.ranges[range]!.batch);
-    const size = offset[owner + 1]! - offset[owner]!;
-    for (let row = 0; row < count; row++) {
-      entries += size;
+  for (let run = 0; run < runs.length; run += 3) {
+    const range = ranges[runs[run]!]!;
+    const owner = runs[run + 1]!;
+    const columns = columnsOf(range);
+    const from = columns.offset[owner]!;
+    const to = columns.offset[owner + 1]!;
+    keys.enter({ ...range, from, to }, columns);
+    for (let row = runs[run + 2]!; row > 0; row--) {
+      entries += to - from;
       out.uint64(entries >>> 0, Math.floor(entries / 0x1_0000_0000));
     }
   }
   if (entries === 0) return;
 
-  const { dictionary } = memory;
-  dictionary.clear();
-  const keys = new KeyEntries(dictionary);
-  for (const { range, owner } of runs.runs) {
-    const source = runs.ranges[range]!;
-    const columns = columnsOf(source.batch);
-    keys.enter({ ...source, from: columns.offset[owner]!, to: columns.offset[owner + 1]! }, columns);
-  }
   dictionary.writeEntries(out, entries);
   const width = dictionary.indexBytes;
-  for (const { range, owner, count } of runs.runs) {
-    const { batch } = runs.ranges[range]!;
-    const { offset, key } = columnsOf(batch);
-    const from = offset[owner]!;
-    const to = offset[owner + 1]!;
-    if (from === to) continue;
-    const map = keys.of(batch);
-    out.reserve((to - from) * width);
-    for (let i = from; i < to; i++, out.position += width) {
-      const entry = map[key[i]!]!;
-      if (width === 1) out.bytes[out.position] = entry;
-      else if (width === 2) out.view.setUint16(out.position, entry, true);
-      else out.view.setUint32(out.position, entry, true);
-    }
-    out.repeat((to - from) * width, count);
+  for (let run = 0; run < runs.length; run += 3) {
+    const range = ranges[runs[run]!]!;
+    const owner = runs[run + 1]!;
+    const { offset, key } = columnsOf(range);
+    const size = (offset[owner + 1]! - offset[owner]!) * width;
+    // Whole in one chunk, so that it can be repeated from there.
+    out.reserve(size);
+    writeIndices(out, keys.of(range.batch), key, offset[owner]!, offset[owner + 1]!, width);
+    out.repeat(size, runs[run + 2]!);
   }
-
-  for (const { range, owner, count } of runs.runs) {
-    const { batch, body } = runs.ranges[range]!;
-    const columns = columnsOf(batch);
+  for (let run = 0; run < runs.length; run += 3) {
+    const range = ranges[runs[run]!]!;
+    const owner = runs[run + 1]!;
+    const columns = columnsOf(range);
     const from = columns.offset[owner]!;
     const to = columns.offset[owner + 1]!;
-    // Whole in one chunk, so that it can be repeated from there.
     out.reserve(valuesBound(columns, from, to));
     const start = out.position;
-    writeValues(out, memory.text, body, columns, from, to);
-    out.repeat(out.position - start, count);
+    writeValues(out, text, range.body, columns, from, to);
+    out.repeat(out.position - start, runs[run + 2]!);
   }
 }
 
@@ -165,60 +159,54 @@ function valuesBound(columns: AttributeColumns, from: number, to: number): numbe
   return bound;
 }
 
-/** Rows of one batch and the tenant they belong to. */
-export interface OriginRange<B extends Batch> extends Range<B> {
-  readonly tenant: Uint8Array;
-}
-
 /** OpenTelemetry's convention for a resource without `service.name`. */
-const UNKNOWN_SERVICE = new TextEncoder().encode("unknown_service");
+const UNKNOWN_SERVICE = new Bytes(new TextEncoder().encode("unknown_service"));
 
-/** The columns that every signal's rows have: tenant, service, resource and scope. */
-export class OriginColumns<B extends Batch> {
-  readonly #ranges: readonly OriginRange<B>[];
-  readonly #memory: BuildMemory;
-  readonly #resources: Runs;
-  readonly #scopes: Runs;
+/** The columns that rows of all signals have: tenant, service, resource and scope. */
+export class OriginColumns<R extends OriginRange> {
+  protected readonly ranges: readonly R[];
+  protected readonly memory: BuildMemory;
 
-  constructor(
-    ranges: readonly OriginRange<B>[],
-    memory: BuildMemory,
-    resourceOf: (range: number, row: number) => number,
-    scopeOf: (range: number, row: number) => number,
-  ) {
-    this.#ranges = ranges;
-    this.#memory = memory;
-    this.#resources = new Runs(ranges, resourceOf);
-    this.#scopes = new Runs(ranges, scopeOf);
+  constructor(ranges: readonly R[], memory: BuildMemory) {
+    this.ranges = ranges;
+    this.memory = memory;
   }
 
   /** Appends the column of this name, prefix included; false if there is none of that name. */
   write(name: string, out: NativeWriter): boolean {
-    const memory = this.#memory;
+    const { ranges, memory } = this;
+    const resourceOf = ({ resource }: R) => resource;
+    const scopeOf = ({ scope }: R) => scope;
     switch (name) {
       case "tenant":
-        writeRangeText(out, memory, this.#ranges, (range) => this.#ranges[range]!.tenant);
+        writeTenants(out, memory, ranges);
         return true;
       case "service_name":
-        writeOriginRefs(out, memory, this.#resources, ({ resources }) => resources.serviceName, UNKNOWN_SERVICE);
+        writeOwnerRefs(out, memory, ranges, resourceOf, ({ batch }) => batch.resources.serviceName, UNKNOWN_SERVICE);
         return true;
       case "resource_attributes":
-        writeOriginAttributes(out, memory, this.#resources, ({ resources }) => resources.attributes);
+        writeOwnerAttributes(
+          out,
+          memory,
+          ranges,
+          runsOf(ranges, resourceOf),
+          ({ batch }) => batch.resources.attributes,
+        );
         return true;
       case "resource_schema_url":
-        writeOriginRefs(out, memory, this.#resources, ({ resources }) => resources.schemaUrl);
+        writeOwnerRefs(out, memory, ranges, resourceOf, ({ batch }) => batch.resources.schemaUrl);
         return true;
       case "scope_name":
-        writeOriginRefs(out, memory, this.#scopes, ({ scopes }) => scopes.name);
+        writeOwnerRefs(out, memory, ranges, scopeOf, ({ batch }) => batch.scopes.name);
         return true;
       case "scope_version":
-        writeOriginRefs(out, memory, this.#scopes, ({ scopes }) => scopes.version);
+        writeOwnerRefs(out, memory, ranges, scopeOf, ({ batch }) => batch.scopes.version);
         return true;
       case "scope_attributes":
-        writeOriginAttributes(out, memory, this.#scopes, ({ scopes }) => scopes.attributes);
+        writeOwnerAttributes(out, memory, ranges, runsOf(ranges, scopeOf), ({ batch }) => batch.scopes.attributes);
         return true;
       case "scope_schema_url":
-        writeOriginRefs(out, memory, this.#scopes, ({ scopes }) => scopes.schemaUrl);
+        writeOwnerRefs(out, memory, ranges, scopeOf, ({ batch }) => batch.scopes.schemaUrl);
         return true;
       default:
         return false;

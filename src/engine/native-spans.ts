@@ -4,7 +4,6 @@ import { halvesOf } from "#pipeline/time-window.ts";
 import {
   type BuildMemory,
   childrenOf,
-  type Range,
   version,
   writeAttributes,
   writeIds,
@@ -23,28 +22,18 @@ export interface SpanRange extends OriginRange<SpanBatch> {
 }
 
 /** The columns of STAGED_SPANS by name. */
-export class SpanColumns extends OriginColumns<SpanBatch> {
-  readonly #ranges: readonly SpanRange[];
-  readonly #memory: BuildMemory;
-  readonly #events: readonly Range<SpanBatch>[];
-  readonly #links: readonly Range<SpanBatch>[];
+export class SpanColumns extends OriginColumns<SpanRange> {
+  readonly #events: readonly SpanRange[];
+  readonly #links: readonly SpanRange[];
 
   constructor(ranges: readonly SpanRange[], memory: BuildMemory) {
-    super(
-      ranges,
-      memory,
-      (range, row) => ranges[range]!.batch.resource[row]!,
-      (range, row) => ranges[range]!.batch.scope[row]!,
-    );
-    this.#ranges = ranges;
-    this.#memory = memory;
-    this.#events = childrenOf(ranges, (batch) => batch.events.offset);
-    this.#links = childrenOf(ranges, (batch) => batch.links.offset);
+    super(ranges, memory);
+    this.#events = childrenOf(ranges, ({ batch }) => batch.events.offset);
+    this.#links = childrenOf(ranges, ({ batch }) => batch.links.offset);
   }
 
   override write(name: string, out: NativeWriter): boolean {
-    const ranges = this.#ranges;
-    const memory = this.#memory;
+    const { ranges, memory } = this;
     const events = this.#events;
     const links = this.#links;
     switch (name) {
@@ -55,88 +44,88 @@ export class SpanColumns extends OriginColumns<SpanBatch> {
         for (const range of ranges) writeDurations(out, range);
         return true;
       case "trace_id":
-        writeIds(out, ranges, 16, (batch) => batch.traceId);
+        writeIds(out, ranges, 16, ({ batch }) => batch.traceId);
         return true;
       case "span_id":
-        writeIds(out, ranges, 8, (batch) => batch.spanId);
+        writeIds(out, ranges, 8, ({ batch }) => batch.spanId);
         return true;
       case "parent_span_id":
-        writeIds(out, ranges, 8, (batch) => batch.parentSpanId);
+        writeIds(out, ranges, 8, ({ batch }) => batch.parentSpanId);
         return true;
       case "trace_state":
-        writeStrings(out, ranges, (batch) => batch.traceState);
+        writeStrings(out, ranges, ({ batch }) => batch.traceState);
         return true;
       case "flags":
-        writeNumbers(out, ranges, (batch) => batch.flags);
+        writeNumbers(out, ranges, ({ batch }) => batch.flags);
         return true;
       case "name":
         version(out);
-        writeLowCardinality(out, memory, ranges, (batch) => batch.name);
+        writeLowCardinality(out, memory, ranges, ({ batch }) => batch.name);
         return true;
       case "kind":
-        writeNumbers(out, ranges, (batch) => batch.kind);
+        writeNumbers(out, ranges, ({ batch }) => batch.kind);
         return true;
       case "status_code":
-        writeNumbers(out, ranges, (batch) => batch.statusCode);
+        writeNumbers(out, ranges, ({ batch }) => batch.statusCode);
         return true;
       case "status_message":
-        writeStrings(out, ranges, (batch) => batch.statusMessage);
+        writeStrings(out, ranges, ({ batch }) => batch.statusMessage);
         return true;
       case "attributes":
         version(out);
-        writeAttributes(out, memory, ranges, (batch) => batch.attributes);
+        writeAttributes(out, memory, ranges, ({ batch }) => batch.attributes);
         return true;
       case "dropped_attributes_count":
-        writeNumbers(out, ranges, (batch) => batch.droppedAttributes);
+        writeNumbers(out, ranges, ({ batch }) => batch.droppedAttributes);
         return true;
       case "events.time":
-        writeOffsets(out, ranges, (batch) => batch.events.offset);
+        writeOffsets(out, ranges, ({ batch }) => batch.events.offset);
         for (const { batch, from, to } of events) writeTimes(out, halvesOf(batch.events.time), from, to);
         return true;
       case "events.name":
         version(out);
-        writeOffsets(out, ranges, (batch) => batch.events.offset);
-        writeLowCardinality(out, memory, events, (batch) => batch.events.name);
+        writeOffsets(out, ranges, ({ batch }) => batch.events.offset);
+        writeLowCardinality(out, memory, events, ({ batch }) => batch.events.name);
         return true;
       case "events.attributes":
         version(out);
-        writeOffsets(out, ranges, (batch) => batch.events.offset);
-        writeAttributes(out, memory, events, (batch) => batch.events.attributes);
+        writeOffsets(out, ranges, ({ batch }) => batch.events.offset);
+        writeAttributes(out, memory, events, ({ batch }) => batch.events.attributes);
         return true;
       case "events.dropped_attributes_count":
-        writeOffsets(out, ranges, (batch) => batch.events.offset);
-        writeNumbers(out, events, (batch) => batch.events.droppedAttributes);
+        writeOffsets(out, ranges, ({ batch }) => batch.events.offset);
+        writeNumbers(out, events, ({ batch }) => batch.events.droppedAttributes);
         return true;
       case "dropped_events_count":
-        writeNumbers(out, ranges, (batch) => batch.events.droppedEvents);
+        writeNumbers(out, ranges, ({ batch }) => batch.events.droppedEvents);
         return true;
       case "links.trace_id":
-        writeOffsets(out, ranges, (batch) => batch.links.offset);
-        writeIds(out, links, 16, (batch) => batch.links.traceId);
+        writeOffsets(out, ranges, ({ batch }) => batch.links.offset);
+        writeIds(out, links, 16, ({ batch }) => batch.links.traceId);
         return true;
       case "links.span_id":
-        writeOffsets(out, ranges, (batch) => batch.links.offset);
-        writeIds(out, links, 8, (batch) => batch.links.spanId);
+        writeOffsets(out, ranges, ({ batch }) => batch.links.offset);
+        writeIds(out, links, 8, ({ batch }) => batch.links.spanId);
         return true;
       case "links.trace_state":
-        writeOffsets(out, ranges, (batch) => batch.links.offset);
-        writeStrings(out, links, (batch) => batch.links.traceState);
+        writeOffsets(out, ranges, ({ batch }) => batch.links.offset);
+        writeStrings(out, links, ({ batch }) => batch.links.traceState);
         return true;
       case "links.flags":
-        writeOffsets(out, ranges, (batch) => batch.links.offset);
-        writeNumbers(out, links, (batch) => batch.links.flags);
+        writeOffsets(out, ranges, ({ batch }) => batch.links.offset);
+        writeNumbers(out, links, ({ batch }) => batch.links.flags);
         return true;
       case "links.attributes":
         version(out);
-        writeOffsets(out, ranges, (batch) => batch.links.offset);
-        writeAttributes(out, memory, links, (batch) => batch.links.attributes);
+        writeOffsets(out, ranges, ({ batch }) => batch.links.offset);
+        writeAttributes(out, memory, links, ({ batch }) => batch.links.attributes);
         return true;
       case "links.dropped_attributes_count":
-        writeOffsets(out, ranges, (batch) => batch.links.offset);
-        writeNumbers(out, links, (batch) => batch.links.droppedAttributes);
+        writeOffsets(out, ranges, ({ batch }) => batch.links.offset);
+        writeNumbers(out, links, ({ batch }) => batch.links.droppedAttributes);
         return true;
       case "dropped_links_count":
-        writeNumbers(out, ranges, (batch) => batch.links.droppedLinks);
+        writeNumbers(out, ranges, ({ batch }) => batch.links.droppedLinks);
         return true;
       default:
         return super.write(name, out);

@@ -23,7 +23,9 @@ export function recordOf(number: number, bodyBytes: number): JournalRecord {
     acceptFromUnixNano: BigInt(number),
     acceptToUnixNano: 2n ** 64n - 1n - BigInt(number),
     outside: number % 5 === 0 ? "reject" : "clamp",
+    decoding: number % 4 === 0 ? "" : `[${number},"größe"]`,
     acceptedCount: number % 7,
+    decodedBytes: number * 1000,
     body,
   };
 }
@@ -64,7 +66,8 @@ export function journalSuite(name: string, under: JournalUnderTest): void {
 
     it("counts what is pending, and forgets what a load completed", async () => {
       await using journal = await under.open(64 * MIB);
-      for (let number = 1; number <= 10; number++) await journal.append(recordOf(number, 1000));
+      for (let number = 1; number <= 10; number++)
+        await journal.append({ ...recordOf(1, 1000), acceptedCount: number % 7 });
       const accepted = (first: number, last: number): number => {
         let sum = 0;
         for (let number = first; number <= last; number++) sum += number % 7;
@@ -95,14 +98,14 @@ export function journalSuite(name: string, under: JournalUnderTest): void {
     it("measures the longest piece within bounds, and at least one record", async () => {
       await using journal = await under.open(64 * MIB);
       for (let number = 1; number <= 10; number++)
-        await journal.append({ ...recordOf(number, 1000), acceptedCount: 10 });
-      const each = journal.status().pendingBytes / 10;
-      const measure = (first: number, accepted: number, bytes: number) => journal.measure(first, { accepted, bytes });
-      expect(measure(1, 35, MIB)).toEqual({ lastSequence: 3, acceptedCount: 30, bytes: 3 * each });
-      expect(measure(3, 1000, each * 2)).toEqual({ lastSequence: 4, acceptedCount: 20, bytes: 2 * each });
-      expect(measure(10, 0, 0)).toEqual({ lastSequence: 10, acceptedCount: 10, bytes: each });
+        await journal.append({ ...recordOf(number, 1000), acceptedCount: 10, decodedBytes: 700 });
+      const measure = (firstSequence: number, acceptedCount: number, decodedBytes: number) =>
+        journal.measure(firstSequence, { acceptedCount, decodedBytes });
+      expect(measure(1, 35, MIB)).toEqual({ lastSequence: 3, acceptedCount: 30, decodedBytes: 2100 });
+      expect(measure(3, 1000, 1400)).toEqual({ lastSequence: 4, acceptedCount: 20, decodedBytes: 1400 });
+      expect(measure(10, 0, 0)).toEqual({ lastSequence: 10, acceptedCount: 10, decodedBytes: 700 });
       expect(measure(11, 10, MIB)).toBeUndefined();
-      expect(measure(1, 1000, MIB)).toEqual({ lastSequence: 10, acceptedCount: 100, bytes: 10 * each });
+      expect(measure(1, 1000, MIB)).toEqual({ lastSequence: 10, acceptedCount: 100, decodedBytes: 7000 });
     });
 
     it("keeps one load open at a time and plans only what is durable", async () => {

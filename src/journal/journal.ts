@@ -14,8 +14,15 @@ export interface JournalRecord {
   readonly acceptFromUnixNano: bigint;
   readonly acceptToUnixNano: bigint;
   readonly outside: "clamp" | "reject";
+  /**
+   * What else decoding depended on (its limits), as text that the journal does not read: a replay after a change of settings
+   * decodes by this and makes the same rows.
+   */
+  readonly decoding: string;
   /** Records accepted at decode. */
   readonly acceptedCount: number;
+  /** Memory that the decoded batch takes (below 4 GiB): bounds what a load holds when it is decoded again. */
+  readonly decodedBytes: number;
   readonly body: Uint8Array;
 }
 
@@ -80,9 +87,14 @@ export interface JournalStatus {
 /** A piece of the journal that has not been completed. */
 export interface JournalExtent {
   readonly lastSequence: number;
-  /** Sum of acceptedCount, damaged records included. */
+  /** Sums; damaged records count with their acceptedCount. */
   readonly acceptedCount: number;
-  readonly bytes: number;
+  readonly decodedBytes: number;
+}
+
+export interface ExtentLimit {
+  readonly acceptedCount: number;
+  readonly decodedBytes: number;
 }
 
 export interface Journal extends AsyncDisposable {
@@ -100,13 +112,10 @@ export interface Journal extends AsyncDisposable {
    */
   read(firstSequence: number, lastSequence: number): AsyncIterable<JournalEntry>;
   /**
-   * The longest piece from `firstSequence` on that holds at most this many accepted records and bytes, and at least one
-   * record; damaged records that belong together are not divided. Undefined if there is no such record.
+   * The longest piece from `firstSequence` on that holds at most this much, and at least one record; damaged records that
+   * belong together are not divided. Undefined if there is no such record.
    */
-  measure(
-    firstSequence: number,
-    atMost: { readonly accepted: number; readonly bytes: number },
-  ): JournalExtent | undefined;
+  measure(firstSequence: number, atMost: ExtentLimit): JournalExtent | undefined;
   /** The load that was planned and not completed, if any. */
   openLoad(): LoadPlan | undefined;
   /**

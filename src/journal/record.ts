@@ -8,7 +8,7 @@ import type { JournalRecord, SequencedRecord } from "./journal.ts";
 export const HEADER_BYTES = 88;
 const MAGIC = 0x314a5254; // "TRJ1"
 const ALIGNMENT = 8;
-const MAX_TENANT_BYTES = 0xffff;
+const MAX_TEXT_BYTES = 0xffff;
 
 const CONTENT_TYPES = ["protobuf", "json"] as const;
 const CONTENT_ENCODINGS = ["identity", "gzip", "deflate", "zstd"] as const;
@@ -28,15 +28,16 @@ export interface RecordPlace {
   readonly acceptedBefore: number;
 }
 
-export interface RecordHeader extends RecordPlace, Omit<JournalRecord, "body" | "tenant"> {
+export interface RecordHeader extends RecordPlace, Omit<JournalRecord, "body" | "tenant" | "decoding"> {
   readonly tenantLength: number;
+  readonly decodingLength: number;
   readonly bodyLength: number;
   readonly payloadChecksum: number;
 }
 
-/** Bytes of the record with this payload, padding included. */
-export function recordBytes(tenantLength: number, bodyLength: number): number {
-  const bytes = HEADER_BYTES + tenantLength + bodyLength;
+/** Bytes of a record with this much behind its header, padding included. */
+export function recordBytes(textLength: number, bodyLength: number): number {
+  const bytes = HEADER_BYTES + textLength + bodyLength;
   return bytes + padding(bytes);
 }
 
@@ -44,22 +45,31 @@ function padding(bytes: number): number {
   return (ALIGNMENT - (bytes % ALIGNMENT)) % ALIGNMENT;
 }
 
-/** The tenant as the record stores it. Throws if it is longer than a record can say. */
-export function encodeTenant(tenant: string): Buffer {
-  const bytes = Buffer.from(tenant, "utf8");
-  if (bytes.length > MAX_TENANT_BYTES) throw new Error(`A tenant of ${bytes.length} bytes does not fit a record.`);
-  return bytes;
+/** The texts that stand between header and body. */
+export interface RecordText {
+  /** Tenant, then decoding, UTF-8. */
+  readonly bytes: Buffer;
+  readonly tenantLength: number;
+}
+
+/** Throws if a text is longer than a record can say. */
+export function encodeText(record: JournalRecord): RecordText {
+  const tenantLength = Buffer.byteLength(record.tenant);
+  const decodingLength = Buffer.byteLength(record.decoding);
+  if (tenantLength > MAX_TEXT_BYTES || decodingLength > MAX_TEXT_BYTES)
+    throw new Error(`A tenant of ${tenantLength} or a decoding of ${decodingLength} bytes does not fit a record.`);
+  return { bytes: Buffer.from(record.tenant + record.decoding, "utf8"), tenantLength };
 }
 
 /**
- * Writes header and tenant to `into` at `offset` and returns the offset behind them. The body and `recordPadding` zero bytes
+ * Writes header and texts to `into` at `offset` and returns the offset behind them. The body and `recordPadding` zero bytes
  * follow; who writes them decides whether they are copied.
  */
 export function encodeRecordHead(
   into: Buffer,
   offset: number,
   record: JournalRecord,
-  tenant: Uint8Array,
+  text: RecordText,
   place: RecordPlace,
 ): number {
   into.writeUInt32LE(MAGIC, offset + 4);
@@ -72,27 +82,29 @@ export function encodeRecordHead(
   into.writeBigUInt64LE(record.acceptToUnixNano, offset + 56);
   into.writeUInt32LE(record.acceptedCount, offset + 64);
   into.writeUInt32LE(record.body.length, offset + 68);
-  into.writeUInt32LE(crc32c(record.body, crc32c(tenant)), offset + 72);
-  into.writeUInt16LE(tenant.length, offset + 76);
+  into.writeUInt32LE(crc32c(record.body, crc32c(text.bytes)), offset + 72);
+  into.writeUInt16LE(text.tenantLength, offset + 76);
   into[offset + 78] = CONTENT_TYPES.indexOf(record.contentType);
   into[offset + 79] = CONTENT_ENCODINGS.indexOf(record.contentEncoding);
   into[offset + 80] = OUTSIDE.indexOf(record.outside);
-  into.fill(0, offset + 81, offset + HEADER_BYTES);
+  into[offset + 81] = 0;
+  into.writeUInt16LE(text.bytes.length - text.tenantLength, offset + 82);
+  into.writeUInt32LE(record.decodedBytes, offset + 84);
   into.writeUInt32LE(crc32c(into.subarray(offset + 4, offset + HEADER_BYTES)), offset);
-  into.set(tenant, offset + HEADER_BYTES);
-  return offset + HEADER_BYTES + tenant.length;
+  into.set(text.bytes, offset + HEADER_BYTES);
+  return offset + HEADER_BYTES + text.bytes.length;
 }
 
 /** Zero bytes behind a record's payload. */
-export function recordPadding(tenantLength: number, bodyLength: number): number {
-  return padding(HEADER_BYTES + tenantLength + bodyLength);
+export function recordPadding(textLength: number, bodyLength: number): number {
+  return padding(HEADER_BYTES + textLength + bodyLength);
 }
 
 /** A whole record in a buffer of its own. */
 export function encodeRecord(record: JournalRecord, place: RecordPlace): Buffer {
-  const tenant = encodeTenant(record.tenant);
-  const bytes = Buffer.alloc(recordBytes(tenant.length, record.body.length));
-  bytes.set(record.body, encodeRecordHead(bytes, 0, record, tenant, place));
+  const text = encodeText(record);
+  const bytes = Buffer.alloc(recordBytes(text.bytes.length, record.body.length));
+  bytes.set(record.body, encodeRecordHead(bytes, 0, record, text, place));
   return bytes;
 }
 
@@ -118,18 +130,25 @@ export function decodeRecordHeader(bytes: Buffer, offset: number): RecordHeader 
     acceptFromUnixNano: bytes.readBigUInt64LE(offset + 48),
     acceptToUnixNano: bytes.readBigUInt64LE(offset + 56),
     acceptedCount: bytes.readUInt32LE(offset + 64),
+    decodedBytes: bytes.readUInt32LE(offset + 84),
     bodyLength: bytes.readUInt32LE(offset + 68),
     payloadChecksum: bytes.readUInt32LE(offset + 72),
     tenantLength: bytes.readUInt16LE(offset + 76),
+    decodingLength: bytes.readUInt16LE(offset + 82),
     contentType,
     contentEncoding,
     outside,
   };
 }
 
-/** The record behind a header, its body a view of `payload` (tenant and body, no padding); undefined if it is damaged. */
+/** Bytes of texts and body: what the second checksum covers. */
+export function payloadBytes(header: RecordHeader): number {
+  return header.tenantLength + header.decodingLength + header.bodyLength;
+}
+
+/** The record behind a header, its body a view of `payload` (texts and body, no padding); undefined if it is damaged. */
 export function decodeRecordPayload(header: RecordHeader, payload: Buffer): SequencedRecord | undefined {
-  if (payload.length !== header.tenantLength + header.bodyLength) return undefined;
+  if (payload.length !== payloadBytes(header)) return undefined;
   if (crc32c(payload) !== header.payloadChecksum) return undefined;
   return {
     sequence: header.sequence,
@@ -140,7 +159,9 @@ export function decodeRecordPayload(header: RecordHeader, payload: Buffer): Sequ
     acceptFromUnixNano: header.acceptFromUnixNano,
     acceptToUnixNano: header.acceptToUnixNano,
     outside: header.outside,
+    decoding: payload.toString("utf8", header.tenantLength, header.tenantLength + header.decodingLength),
     acceptedCount: header.acceptedCount,
-    body: payload.subarray(header.tenantLength),
+    decodedBytes: header.decodedBytes,
+    body: payload.subarray(header.tenantLength + header.decodingLength),
   };
 }

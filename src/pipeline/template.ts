@@ -12,12 +12,13 @@
  * - A token varies if it has a digit, an `@` inside, is eight or more hexadecimal letters, or a day or month in a date.
  * - What stands in quotes varies, but not behind `msg=`, `message=`, `event=` and `body=`, where it is the line itself.
  * - Variable tokens with nothing but separators like `:`, `.`, `-`, `,` or a blank between them become one.
- * - Blanks at the ends are left out, several in a row are one. At most TEMPLATE_LIMIT_BYTES, cut between characters.
+ * - Terminal colours and blanks at the ends are left out, several blanks are one. At most TEMPLATE_LIMIT_BYTES, cut
+ *   between characters.
  */
 export const TEMPLATE_LIMIT_BYTES = 256;
-/** The template of `bytes` may be written to any array at least this long. */
-export const TEMPLATE_BUFFER_BYTES = TEMPLATE_LIMIT_BYTES + 16;
 const SCAN_LIMIT_BYTES = 4096;
+/** What is written to must be this long: a token is written before it is known whether it stays. */
+export const TEMPLATE_BUFFER_BYTES = TEMPLATE_LIMIT_BYTES + SCAN_LIMIT_BYTES + 16;
 const JSON_KEY_LIMIT = 64;
 
 const WORD = 0;
@@ -27,35 +28,41 @@ const BLANK = 2;
 const QUOTE = 3;
 const LINE_END = 4;
 
-const CLASS = new Uint8Array(256).fill(WORD);
-for (let byte = 0; byte < 32; byte++) CLASS[byte] = BLANK;
-for (const char of "!#$%&()*,/:;<=>?[\\]^`{|}~") CLASS[char.charCodeAt(0)] = PUNCTUATION;
-CLASS[32] = BLANK;
-CLASS[127] = BLANK;
-CLASS[34] = QUOTE;
-CLASS[39] = QUOTE;
-CLASS[10] = LINE_END;
+/** What a byte is: one of the above in the lower three bits, and what it makes of the token it is in. */
+const KIND_BITS = 7;
+const DIGIT = 8;
+const HEX_LETTER = 16;
+const AT = 32;
+const OTHER = 64;
 
-const DIGIT = 1;
-const HEX_LETTER = 2;
-const AT = 4;
-const OTHER = 8;
-const TRAIT = new Uint8Array(256).fill(OTHER);
-for (const char of "0123456789") TRAIT[char.charCodeAt(0)] = DIGIT;
-for (const char of "abcdefABCDEF") TRAIT[char.charCodeAt(0)] = HEX_LETTER;
-TRAIT[64] = AT;
+const TABLE = new Uint8Array(256).fill(WORD | OTHER);
+for (let byte = 0; byte < 32; byte++) TABLE[byte] = BLANK;
+TABLE[32] = BLANK;
+TABLE[127] = BLANK;
+TABLE[10] = LINE_END;
+for (const char of "!#$%&()*,/:;<=>?[\\]^`{|}~") TABLE[char.charCodeAt(0)] = PUNCTUATION;
+TABLE[34] = QUOTE;
+TABLE[39] = QUOTE;
+for (const char of "0123456789") TABLE[char.charCodeAt(0)] = WORD | DIGIT;
+for (const char of "abcdefABCDEF") TABLE[char.charCodeAt(0)] = WORD | HEX_LETTER;
+TABLE[64] = WORD | AT;
+
+function kindOf(byte: number): number {
+  return TABLE[byte]! & KIND_BITS;
+}
 
 /** Between two variable tokens these make no difference. */
 const JOINS = new Uint8Array(256);
 for (const char of " ,:;/-.+|_") JOINS[char.charCodeAt(0)] = 1;
 
+const ESCAPE = 27;
 const MARK = [60, 42, 62];
 
 /** Writes the template of `source[start … start + length)` to `target` (TEMPLATE_BUFFER_BYTES); returns its length. */
 export function writeTemplate(source: Uint8Array, start: number, length: number, target: Uint8Array): number {
   const end = start + Math.min(length, SCAN_LIMIT_BYTES);
   let at = start;
-  while (at < end && (CLASS[source[at]!] === BLANK || source[at] === 10)) at++;
+  while (at < end && source[at] !== ESCAPE && (kindOf(source[at]!) === BLANK || source[at] === 10)) at++;
   if (source[at] === 123 && at < end) {
     const written = json.write(source, at, start + length, target);
     if (written >= 0) return written;
@@ -76,35 +83,34 @@ function writeLine(source: Uint8Array, start: number, end: number, target: Uint8
   let plainUntil = -1;
 
   while (at < end && written < TEMPLATE_LIMIT_BYTES) {
-    const byte = source[at]!;
-    const kind = CLASS[byte]!;
+    let byte = source[at]!;
+    let bits = TABLE[byte]!;
+    const kind = bits & KIND_BITS;
     if (kind === WORD) {
       const from = at;
+      const before = written;
       let traits = 0;
       do {
-        traits |= TRAIT[source[at]!]!;
-        at++;
-      } while (at < end && CLASS[source[at]!] === WORD);
+        target[written++] = byte;
+        traits |= bits;
+        if (++at === end) break;
+        byte = source[at]!;
+        bits = TABLE[byte]!;
+      } while ((bits & KIND_BITS) === WORD);
       if (
         (traits & DIGIT) !== 0 ||
         (traits === HEX_LETTER && at - from >= 8) ||
         ((traits & AT) !== 0 && source[from] !== 64 && source[at - 1] !== 64) ||
         (at - from === 3 && isInDate(source, from, end))
       ) {
-        written = mark(target, written, markEnd);
+        written = mark(target, before, markEnd);
         markEnd = written;
-      } else {
-        const room = Math.min(at - from, TEMPLATE_LIMIT_BYTES - written);
-        for (let i = 0; i < room; i++) target[written + i] = source[from + i]!;
-        if (markEnd >= 0 && !joinsOnly(source, from, at)) markEnd = -1;
-        written += room;
-        if (room < at - from) return whole(target, written);
-      }
+      } else if (markEnd >= 0 && !joinsOnly(source, from, at)) markEnd = -1;
       continue;
     }
     if (kind === LINE_END) break;
     if (kind === BLANK) {
-      at++;
+      at = byte === ESCAPE && at + 1 < end && source[at + 1] === 91 ? colourEnd(source, at + 2, end) : at + 1;
       if (written > 0 && target[written - 1] !== 32) target[written++] = 32;
       continue;
     }
@@ -131,8 +137,16 @@ function writeLine(source: Uint8Array, start: number, end: number, target: Uint8
     if (JOINS[byte] === 0) markEnd = -1;
     at++;
   }
+  written = whole(target, Math.min(written, TEMPLATE_LIMIT_BYTES));
   while (written > 0 && target[written - 1] === 32) written--;
-  return whole(target, Math.min(written, TEMPLATE_LIMIT_BYTES));
+  return written;
+}
+
+/** Behind a terminal's colour sequence (ECMA-48: parameters, then one final byte) whose parameters start at `from`. */
+function colourEnd(source: Uint8Array, from: number, end: number): number {
+  let at = from;
+  while (at < end && source[at]! >= 0x20 && source[at]! < 0x40) at++;
+  return at < end && source[at]! >= 0x40 && source[at]! < 0x7f ? at + 1 : at;
 }
 
 const CALENDAR = new Set(
@@ -154,7 +168,7 @@ function isInDate(source: Uint8Array, from: number, end: number): boolean {
   let at = from + 3;
   while (at < end && at < from + 6 && JOINS[source[at]!] === 1) at++;
   if (at >= end || at === from + 3) return false;
-  return TRAIT[source[at]!] === DIGIT || (at + 3 <= end && isCalendarWord(source, at));
+  return TABLE[source[at]!] === (WORD | DIGIT) || (at + 3 <= end && isCalendarWord(source, at));
 }
 
 /** Writes `<*>`, or takes back to the mark before if only joining bytes stand between. */
@@ -173,7 +187,7 @@ function joinsOnly(source: Uint8Array, from: number, to: number): boolean {
 
 /** A double quote always may open; a single one only where no word goes before it (`can't`). */
 function opens(source: Uint8Array, start: number, at: number, double: boolean): boolean {
-  return double || at === start || CLASS[source[at - 1]!] !== WORD;
+  return double || at === start || kindOf(source[at - 1]!) !== WORD;
 }
 
 /** Where the quote ends, backslash escapes respected; a single quote only where no word follows. -1 if nowhere. */
@@ -182,7 +196,7 @@ function closing(source: Uint8Array, from: number, end: number, quote: number): 
     const byte = source[at]!;
     if (byte === 92) at++;
     else if (byte === 10) return -1;
-    else if (byte === quote && (quote === 34 || at + 1 === end || CLASS[source[at + 1]!] !== WORD)) return at;
+    else if (byte === quote && (quote === 34 || at + 1 === end || kindOf(source[at + 1]!) !== WORD)) return at;
   }
   return -1;
 }
@@ -194,7 +208,7 @@ function namesTheLine(source: Uint8Array, start: number, at: number): boolean {
   if (at - 1 < start || source[at - 1] !== 61) return false;
   return LINE_KEYS.some((key) => {
     const from = at - 1 - key.length;
-    if (from < start || (from > start && CLASS[source[from - 1]!] === WORD)) return false;
+    if (from < start || (from > start && kindOf(source[from - 1]!) === WORD)) return false;
     return key.every((byte, i) => source[from + i] === byte);
   });
 }
@@ -278,7 +292,7 @@ class JsonBody {
       line[length++] = byte;
     }
     let from = 0;
-    while (from < length && CLASS[line[from]!]! >= BLANK && CLASS[line[from]!] !== QUOTE) from++;
+    while (from < length && kindOf(line[from]!) >= BLANK && kindOf(line[from]!) !== QUOTE) from++;
     return writeLine(line, from, length, target);
   }
 
@@ -355,7 +369,7 @@ function equals(source: Uint8Array, start: number, end: number, key: Uint8Array)
 }
 
 function hasDigit(source: Uint8Array, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) if (TRAIT[source[i]!] === DIGIT) return true;
+  for (let i = start; i < end; i++) if (TABLE[source[i]!] === (WORD | DIGIT)) return true;
   return false;
 }
 

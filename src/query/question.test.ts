@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   and,
   as,
@@ -13,21 +13,32 @@ import {
   select,
   test,
 } from "#plan/expression.ts";
-import { Question } from "./question.ts";
-import { openScratchEngine } from "./scratch-engine.suite.ts";
+import { nano, openTestStore, type TestStore } from "./test-store.suite.ts";
 
-const engine = openScratchEngine();
-afterAll(() => engine[Symbol.asyncDispose]());
+let store: TestStore;
+beforeAll(async () => {
+  store = await openTestStore();
+});
+afterAll(() => store[Symbol.asyncDispose]());
 
 describe("Question", () => {
   it("reads rows with every kind of condition bound as a parameter", async () => {
-    await engine.execute(
-      `INSERT INTO spans (tenant, service_name, start_time, duration_nano, trace_id, span_id, name, kind, status_code, attributes, resource_attributes, \`events.name\`, \`events.time\`, \`events.attributes\`, \`events.dropped_attributes_count\`) VALUES
-       ('default', 'cart', '2026-01-02 03:04:05.000000001', 5000000, 'aa', 'b1', 'GET /cart', 'server', 'error', {'http.route':'/cart','user.id':'it''s'}, {'service.version':'1.2'}, ['exception'], ['2026-01-02 03:04:05.1'], [{'a':'b'}], [0]),
-       ('other', 'cart', '2026-01-02 03:04:05.000000001', 5000000, 'aa', 'b1', 'GET /cart', 'server', 'error', {'http.route':'/cart'}, {'service.version':'1.2'}, [], [], [], [])`,
-    );
-    const question = new Question(engine, { tenant: "default", nowUnixNano: 0n });
-    const at = BigInt(Date.parse("2026-01-02T03:04:05Z")) * 1_000_000n;
+    const span = {
+      at: 0,
+      ms: 5,
+      service: "cart",
+      trace: "aa",
+      span: "b1",
+      name: "GET /cart",
+      kind: "server",
+      status: "error",
+      attributes: { "http.route": "/cart", "user.id": "it's" },
+      resource: { "service.version": "1.2" },
+      events: [{ at: 1, name: "exception", attributes: { a: "b" } }],
+    };
+    await store.addSpans([span, { ...span, tenant: "other" }]);
+    const question = store.question();
+    const at = nano(0);
     const frame = await question.read(
       select({
         tenant: "other",
@@ -56,7 +67,7 @@ describe("Question", () => {
       }),
     );
     expect(frame.rowCount).toBe(1);
-    expect(frame.strings("time")).toEqual([`${at + 1n}`]);
+    expect(frame.strings("time")).toEqual([`${at}`]);
     expect(frame.numbers("duration_nano")).toEqual([5_000_000]);
     expect(frame.strings("kind")).toEqual(["server"]);
     expect(frame.maps("attributes")).toEqual([{ "http.route": "/cart", "user.id": "it's" }]);
@@ -64,7 +75,7 @@ describe("Question", () => {
   });
 
   it("aggregates over an inner Select", async () => {
-    const question = new Question(engine, { tenant: "default", nowUnixNano: 0n });
+    const question = store.question();
     const frame = await question.read(
       select({
         tenant: "default",

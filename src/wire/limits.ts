@@ -14,6 +14,8 @@ export interface DecodeLimits {
   readonly attributes: number;
   /** Bytes of an attribute key; a longer one is dropped with its value, since a shortened key would name another thing. */
   readonly keyBytes: number;
+  /** Different attribute keys of a batch; attributes with further ones are dropped. */
+  readonly keysPerBatch: number;
   /** Bytes of an attribute value: strings are cut at a UTF-8 border, arrays and maps after their last element that fits. */
   readonly valueBytes: number;
   /** Bytes of a log body, name, status message or any other text of a record. */
@@ -35,6 +37,7 @@ export const DECODE_LIMITS: DecodeLimits = {
   records: 262_144,
   attributes: 256,
   keyBytes: 1024,
+  keysPerBatch: 65_536,
   valueBytes: 64 * 1024,
   textBytes: 1024 * 1024,
   nesting: 16,

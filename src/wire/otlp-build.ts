@@ -19,6 +19,8 @@ export interface BuildSpec {
   readonly stepNano?: bigint;
   /** Begins every trace and span id (at most 8 hex characters), so that a test can tell its batches apart. */
   readonly idPrefix?: string;
+  /** One log record of so many belongs to a trace, default 2. */
+  readonly tracedEvery?: number;
   /** One histogram (15 bounds) for every so many data points, default 5; 0 for none. */
   readonly histogramEvery?: number;
 }
@@ -80,14 +82,15 @@ function utf8(text: string): Uint8Array {
   return bytes;
 }
 
-class Builder extends Writer {
+class Builder {
   readonly dice: Dice;
+  readonly out: Writer;
   readonly #idPrefix: Uint8Array;
   #time: bigint;
   readonly #step: bigint;
 
   constructor(spec: BuildSpec, seed: number) {
-    super(Math.max(4096, spec.records * 400));
+    this.out = new Writer(Math.max(4096, spec.records * 400));
     this.dice = new Dice(seed);
     this.#idPrefix = Buffer.from(spec.idPrefix ?? "", "hex");
     this.#time = spec.startUnixNano ?? DEFAULT_START;
@@ -104,31 +107,31 @@ class Builder extends Writer {
   }
 
   payload(tag: number, bytes: Uint8Array): void {
-    this.varint(tag);
-    this.varint(bytes.length);
-    this.raw(bytes);
+    this.out.varint(tag);
+    this.out.varint(bytes.length);
+    this.out.raw(bytes);
   }
 
   number(tag: number, value: number): void {
-    this.varint(tag);
-    this.varint(value);
+    this.out.varint(tag);
+    this.out.varint(value);
   }
 
   nano(tag: number, value: bigint): void {
-    this.varint(tag);
-    this.fixed64(Number(value & 0xffff_ffffn), Number(value >> 32n));
+    this.out.varint(tag);
+    this.out.fixed64(Number(value & 0xffff_ffffn), Number(value >> 32n));
   }
 
   float(tag: number, value: number): void {
-    this.varint(tag);
-    this.double(value);
+    this.out.varint(tag);
+    this.out.double(value);
   }
 
   message(tag: number, content: () => void): void {
-    this.varint(tag);
-    const start = this.open();
+    this.out.varint(tag);
+    const start = this.out.open();
     content();
-    this.close(start);
+    this.out.close(start);
   }
 
   id(tag: number, length: number): Uint8Array {
@@ -224,18 +227,18 @@ function build(spec: BuildSpec, seed: number, record: (builder: Builder, index: 
       });
     });
   }
-  return builder.finish();
+  return builder.out.finish().slice();
 }
 
 /** An ExportTraceServiceRequest: traces of a few spans each, 0 to 2 events, now and then a link or an error. */
 export function buildTraces(spec: BuildSpec, seed = 1): Uint8Array {
-  let traceId = new Uint8Array(16);
+  let traceId: Uint8Array = new Uint8Array(16);
   let parent: Uint8Array | undefined;
   return build(spec, seed, (builder, index) => {
     const { dice } = builder;
     builder.message(0x12, () => {
       const isRoot = index % 8 === 0 || parent === undefined;
-      if (isRoot) traceId = new Uint8Array(builder.id(0x0a, 16));
+      if (isRoot) traceId = builder.id(0x0a, 16);
       else builder.payload(0x0a, traceId);
       const own = builder.id(0x12, 8);
       if (!isRoot) builder.payload(0x22, parent!);
@@ -266,8 +269,8 @@ export function buildTraces(spec: BuildSpec, seed = 1): Uint8Array {
           builder.number(0x18, 2);
         });
       }
-      builder.varint(0x85);
-      builder.fixed32(0x101);
+      builder.out.varint(0x85);
+      builder.out.fixed32(0x101);
     });
   });
 }
@@ -287,9 +290,9 @@ export function buildLogs(spec: BuildSpec, seed = 1): Uint8Array {
         builder.text(0x0a, `${words} id=${dice.below(1_000_000)} took ${dice.below(900)} ms`);
       });
       builder.attributes(0x32, spec.attributes ?? 8);
-      if (index % 2 === 0) {
-        builder.varint(0x45);
-        builder.fixed32(1);
+      if (index % (spec.tracedEvery ?? 2) === 0) {
+        builder.out.varint(0x45);
+        builder.out.fixed32(1);
         builder.id(0x4a, 16);
         builder.id(0x52, 8);
       }
@@ -339,10 +342,10 @@ function numberOrHistogram(builder: Builder, isHistogram: boolean, attributes: n
     builder.nano(0x21, BigInt(counts.reduce((sum, count) => sum + count, 0)));
     builder.float(0x29, dice.below(1_000_000) / 7);
     builder.message(0x32, () => {
-      for (const count of counts) builder.fixed64(count, 0);
+      for (const count of counts) builder.out.fixed64(count, 0);
     });
     builder.message(0x3a, () => {
-      for (const bound of BOUNDS) builder.double(bound);
+      for (const bound of BOUNDS) builder.out.double(bound);
     });
   } else if (dice.below(2) === 0) builder.float(0x21, dice.below(1_000_000) / 3);
   else builder.nano(0x31, BigInt(dice.below(1_000_000)));

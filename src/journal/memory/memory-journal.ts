@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from "#runtime/clock.ts";
 import { Failure } from "#runtime/failure.ts";
 import type {
+  ExtentLimit,
   Journal,
   JournalEntry,
   JournalExtent,
@@ -65,15 +66,16 @@ class MemoryJournal implements Journal {
     }
   }
 
-  measure(firstSequence: number, atMost: { accepted: number; bytes: number }): JournalExtent | undefined {
+  measure(firstSequence: number, atMost: ExtentLimit): JournalExtent | undefined {
     let extent: JournalExtent | undefined;
     for (let sequence = firstSequence; sequence <= this.#lastSequence; sequence++) {
       const record = this.#records.get(sequence);
       if (record === undefined) continue;
       const acceptedCount = (extent?.acceptedCount ?? 0) + record.acceptedCount;
-      const bytes = (extent?.bytes ?? 0) + record.body.length;
-      if (extent !== undefined && (acceptedCount > atMost.accepted || bytes > atMost.bytes)) break;
-      extent = { lastSequence: sequence, acceptedCount, bytes };
+      const decodedBytes = (extent?.decodedBytes ?? 0) + record.decodedBytes;
+      const isOver = acceptedCount > atMost.acceptedCount || decodedBytes > atMost.decodedBytes;
+      if (extent !== undefined && isOver) break;
+      extent = { lastSequence: sequence, acceptedCount, decodedBytes };
     }
     return extent;
   }

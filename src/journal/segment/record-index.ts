@@ -1,4 +1,4 @@
-import type { DamagedRecords, JournalExtent } from "../journal.ts";
+import type { DamagedRecords, ExtentLimit, JournalExtent } from "../journal.ts";
 import type { Segment } from "./segment.ts";
 import { Uint32List } from "./uint32-list.ts";
 
@@ -11,6 +11,7 @@ export interface Run {
   /** Where each record begins; the last one ends at `end`. */
   readonly offsets: Uint32List;
   readonly accepted: Uint32List;
+  readonly decoded: Uint32List;
   end: number;
 }
 
@@ -20,7 +21,7 @@ export interface Gap extends DamagedRecords {
 
 export type Stretch = Run | Gap;
 
-/** Which record lies where: eight bytes of memory a record. Stretches follow one another without holes between them. */
+/** Which record lies where: twelve bytes of memory a record. Stretches follow one another without holes between them. */
 export class RecordIndex {
   #stretches: Stretch[] = [];
   #records = 0;
@@ -51,15 +52,18 @@ export class RecordIndex {
       firstSequence,
       offsets: new Uint32List(),
       accepted: new Uint32List(),
+      decoded: new Uint32List(),
       end: offset,
     };
     this.#stretches.push(run);
     return run;
   }
 
-  addRecord(run: Run, bytes: number, acceptedCount: number): void {
+  addRecord(run: Run, bytes: number, record: ExtentLimit): void {
+    const { acceptedCount, decodedBytes } = record;
     run.offsets.push(run.end);
     run.accepted.push(acceptedCount);
+    run.decoded.push(decodedBytes);
     run.end += bytes;
     this.#records++;
     this.#acceptedCount += acceptedCount;
@@ -77,7 +81,7 @@ export class RecordIndex {
     return this.#stretches.find((stretch) => stretch.firstSequence <= sequence && sequence <= lastOf(stretch));
   }
 
-  measure(firstSequence: number, atMost: { accepted: number; bytes: number }): JournalExtent | undefined {
+  measure(firstSequence: number, atMost: ExtentLimit): JournalExtent | undefined {
     let extent: JournalExtent | undefined;
     for (const stretch of this.#stretches) {
       if (lastOf(stretch) < firstSequence) continue;
@@ -85,14 +89,15 @@ export class RecordIndex {
       for (let sequence = first; sequence <= lastOf(stretch); ) {
         const piece =
           stretch.kind === "gap"
-            ? { lastSequence: stretch.lastSequence, acceptedCount: stretch.acceptedCount, bytes: 0 }
+            ? { lastSequence: stretch.lastSequence, acceptedCount: stretch.acceptedCount, decodedBytes: 0 }
             : recordAt(stretch, sequence);
         const next: JournalExtent = {
           lastSequence: piece.lastSequence,
           acceptedCount: (extent?.acceptedCount ?? 0) + piece.acceptedCount,
-          bytes: (extent?.bytes ?? 0) + piece.bytes,
+          decodedBytes: (extent?.decodedBytes ?? 0) + piece.decodedBytes,
         };
-        if (extent !== undefined && (next.acceptedCount > atMost.accepted || next.bytes > atMost.bytes)) return extent;
+        const isOver = next.acceptedCount > atMost.acceptedCount || next.decodedBytes > atMost.decodedBytes;
+        if (extent !== undefined && isOver) return extent;
         extent = next;
         sequence = piece.lastSequence + 1;
       }
@@ -153,9 +158,15 @@ export function lastOf(stretch: Stretch): number {
 export function recordAt(
   run: Run,
   sequence: number,
-): { readonly lastSequence: number; readonly offset: number; readonly bytes: number; readonly acceptedCount: number } {
+): JournalExtent & { readonly offset: number; readonly bytes: number } {
   const index = sequence - run.firstSequence;
   const offset = run.offsets.at(index);
   const end = index + 1 < run.offsets.length ? run.offsets.at(index + 1) : run.end;
-  return { lastSequence: sequence, offset, bytes: end - offset, acceptedCount: run.accepted.at(index) };
+  return {
+    lastSequence: sequence,
+    offset,
+    bytes: end - offset,
+    acceptedCount: run.accepted.at(index),
+    decodedBytes: run.decoded.at(index),
+  };
 }

@@ -4,6 +4,7 @@ import type { Disk } from "#runtime/disk.ts";
 import { systemDisk } from "#runtime/disk-system.ts";
 import { describeError, Failure, isFailure } from "#runtime/failure.ts";
 import type {
+  ExtentLimit,
   Journal,
   JournalEntry,
   JournalExtent,
@@ -16,8 +17,10 @@ import {
   decodeRecordHeader,
   decodeRecordPayload,
   encodeRecordHead,
-  encodeTenant,
+  encodeText,
   HEADER_BYTES,
+  payloadBytes,
+  type RecordText,
   recordBytes,
   recordPadding,
 } from "../record.ts";
@@ -55,7 +58,7 @@ export interface SegmentJournalOptions {
   readonly reserveBytes?: number;
   /** A group is closed at this size, which bounds how long one sync takes. */
   readonly groupBytes?: number;
-  /** Records not completed, at most: bounds the index in memory, eight bytes each. */
+  /** Records not completed, at most: bounds the index in memory, twelve bytes each. */
   readonly limitRecords?: number;
   readonly disk?: Disk;
   readonly clock?: Clock;
@@ -82,6 +85,8 @@ export async function openSegmentJournal(options: SegmentJournalOptions): Promis
   const opened: { close(): Promise<void> }[] = [];
   try {
     const names = segmentNames(await disk.list(directory));
+    // A process that was killed may have made files whose names are not durable yet.
+    await disk.syncDirectory(directory);
     // Load numbers begin at the time in milliseconds: greater than any that a lost earlier journal of the same data gave.
     const start = { lastLoad: clock.nowMs(), completedSequence: 0, completedAccepted: 0, openLoad: undefined };
     const cursor = await Cursor.open(disk, directory, names.length === 0 ? start : undefined);
@@ -148,7 +153,7 @@ interface State {
 
 interface Waiting {
   readonly record: JournalRecord;
-  readonly tenant: Buffer;
+  readonly text: RecordText;
   readonly bytes: number;
   readonly resolve: (sequence: number) => void;
   readonly reject: (error: unknown) => void;
@@ -191,10 +196,10 @@ class SegmentJournal implements Journal {
 
   append(record: JournalRecord): Promise<number> {
     if (this.#isClosed) return Promise.reject(new Failure("unavailable", "The journal is closed."));
-    const tenant = encodeTenant(record.tenant);
-    const bytes = recordBytes(tenant.length, record.body.length);
+    const text = encodeText(record);
+    const bytes = recordBytes(text.bytes.length, record.body.length);
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ record, tenant, bytes, resolve, reject });
+      this.#waiting.push({ record, text, bytes, resolve, reject });
       this.#writing ??= this.#writeAll();
     });
   }
@@ -237,7 +242,7 @@ class SegmentJournal implements Journal {
     }
   }
 
-  measure(firstSequence: number, atMost: { accepted: number; bytes: number }): JournalExtent | undefined {
+  measure(firstSequence: number, atMost: ExtentLimit): JournalExtent | undefined {
     return this.#state.index.measure(firstSequence, atMost);
   }
 
@@ -393,7 +398,7 @@ class SegmentJournal implements Journal {
     const first = active.end === 0 ? SEGMENT_HEADER_BYTES : active.end;
     active.run ??= index.addRun(active.segment, active.nonce, this.#nextSequence, first);
     for (const waiting of group) {
-      index.addRecord(active.run, waiting.bytes, waiting.record.acceptedCount);
+      index.addRecord(active.run, waiting.bytes, waiting.record);
       this.#acceptedBefore += waiting.record.acceptedCount;
       waiting.resolve(this.#nextSequence++);
     }
@@ -437,9 +442,9 @@ class SegmentJournal implements Journal {
     }
     const durableSequence = this.#nextSequence - 1;
     let acceptedBefore = this.#acceptedBefore;
-    for (const [position, { record, tenant, bytes: size }] of group.entries()) {
+    for (const [position, { record, text, bytes: size }] of group.entries()) {
       const sequence = this.#nextSequence + position;
-      at = encodeRecordHead(buffer, at, record, tenant, {
+      at = encodeRecordHead(buffer, at, record, text, {
         nonce: active.nonce,
         sequence,
         durableSequence,
@@ -452,7 +457,7 @@ class SegmentJournal implements Journal {
         buffer.set(record.body, at);
         at += record.body.length;
       }
-      const padding = recordPadding(tenant.length, record.body.length);
+      const padding = recordPadding(text.bytes.length, record.body.length);
       buffer.fill(0, at, at + padding);
       at += padding;
       acceptedBefore += record.acceptedCount;
@@ -470,7 +475,7 @@ function isLarge(record: JournalRecord): boolean {
 function readRecord(bytes: Buffer, run: Run, sequence: number): JournalEntry | undefined {
   const header = decodeRecordHeader(bytes, 0);
   if (header === undefined || header.sequence !== sequence || header.nonce !== run.nonce) return undefined;
-  const end = HEADER_BYTES + header.tenantLength + header.bodyLength;
+  const end = HEADER_BYTES + payloadBytes(header);
   const record = decodeRecordPayload(header, bytes.subarray(HEADER_BYTES, end));
   return record === undefined ? undefined : { kind: "record", record };
 }

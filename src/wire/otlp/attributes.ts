@@ -1,10 +1,10 @@
 import { type AttributeColumns, AttributeType } from "#model/batch.ts";
 import type { Decoding } from "./decoding.ts";
-import { type Packing, Table } from "./table.ts";
+import type { Packing, Table } from "./table.ts";
 import { isAscii } from "./utf8.ts";
 import { ValueReader } from "./value.ts";
 
-/** Positions for which the key seen last is remembered. */
+/** Places for which the key seen last is remembered, a power of two; later ones share. */
 const PREDICTED = 64;
 
 /**
@@ -25,7 +25,10 @@ export class AttributeReader {
   #first = 0;
   readonly #decoding: Decoding;
   readonly #value: ValueReader;
-  readonly #predicted = new Int32Array(PREDICTED);
+  /** By place: the key seen there last, where `0a KEYLENGTH key 12` stood in the body, and how long that is (0: unknown). */
+  readonly #predicted = new Uint32Array(PREDICTED);
+  readonly #from = new Uint32Array(PREDICTED);
+  readonly #prefix = new Uint32Array(PREDICTED);
   /** By key: number of the owner that had it last, counted from 1 over the whole batch. */
   #owner = new Uint32Array(64);
   #serial = 1;
@@ -36,8 +39,8 @@ export class AttributeReader {
   constructor(decoding: Decoding) {
     this.#decoding = decoding;
     this.#value = new ValueReader(decoding);
-    this.offsets = new Table({ offset: "u32" }, decoding.limits.columnBytes);
-    this.entries = new Table({ key: "u32", type: "u8", low: "u32", high: "u32" }, decoding.limits.columnBytes);
+    this.offsets = decoding.table({ offset: "u32" });
+    this.entries = decoding.table({ key: "u32", type: "u8", low: "u32", high: "u32" });
   }
 
   begin(): void {
@@ -46,7 +49,7 @@ export class AttributeReader {
     this.dropped = 0;
     this.#first = 0;
     this.#serial = 1;
-    this.#predicted.fill(-1);
+    this.#prefix.fill(0);
     if (this.#owner.length > 4096) this.#owner = new Uint32Array(64);
     else this.#owner.fill(0);
     this.offsets.rows.offset[0] = 0;
@@ -75,72 +78,89 @@ export class AttributeReader {
     this.#serial++;
   }
 
-  /** Reads the KeyValue whose length stands at `position`; returns the position after it. */
-  read(position: number, end: number): number {
-    const source = this.#decoding.source;
-    const bytes = source.bytes;
-    // The form that practically every attribute has, all lengths below 128: 0a KEYLENGTH key 12 VALUELENGTH value.
-    if (end - position > 5) {
-      const start = position + 1;
-      const finish = start + bytes[position]!;
-      if (finish <= end && bytes[position]! > 5 && bytes[position]! < 0x80 && bytes[start] === 0x0a) {
-        const keyStart = start + 2;
-        const keyLength = bytes[start + 1]!;
-        const value = keyStart + keyLength;
-        if (value + 2 < finish && bytes[value] === 0x12 && value + 2 + bytes[value + 1]! === finish) {
-          const slot = this.count - this.#first;
-          let key = slot < PREDICTED ? this.#predicted[slot]! : -1;
-          const keys = this.#decoding.keys;
-          if (key < 0 || !keys.is(key, keyStart, keyLength)) {
-            if (keyLength > this.#keyBytes) return this.#readAny(position, end);
-            key = keys.intern(keyStart, keyLength);
-            if (key >= this.#owner.length) this.#growOwner(key);
-            if (slot < PREDICTED) this.#predicted[slot] = key;
-          }
-          if (this.#owner[key] === this.#serial || slot >= this.#limit) return this.#readAny(position, end);
-          const count = this.count;
-          const at = value + 2;
-          const entries = this.entries;
-          if (count === entries.capacity) entries.reserve(count + 1);
-          const rows = entries.rows;
-          const tag = bytes[at]!;
-          if (tag === 0x0a) {
-            const length = finish - at - 2;
-            if (bytes[at + 1] === length && length <= this.#valueBytes && isAscii(source.view, at + 2, finish)) {
-              this.#owner[key] = this.#serial;
-              rows.key[count] = key;
-              rows.type[count] = AttributeType.string;
-              rows.low[count] = at + 2;
-              rows.high[count] = length;
-              this.count = count + 1;
-              return finish;
-            }
-          } else if (tag === 0x18) {
-            const byte = bytes[at + 1]!;
-            if (at + 2 === finish ? byte < 0x80 : at + 3 === finish && byte > 0x7f && bytes[at + 2]! < 0x80) {
-              this.#owner[key] = this.#serial;
-              rows.key[count] = key;
-              rows.type[count] = AttributeType.int;
-              rows.low[count] = at + 2 === finish ? byte : (byte & 0x7f) | (bytes[at + 2]! << 7);
-              rows.high[count] = 0;
-              this.count = count + 1;
-              return finish;
-            }
-          } else if (tag === 0x21) {
-            if (at + 9 === finish) {
-              this.#owner[key] = this.#serial;
-              rows.key[count] = key;
-              rows.type[count] = AttributeType.double;
-              rows.low[count] = source.view.getUint32(at + 1, true);
-              rows.high[count] = source.view.getUint32(at + 5, true);
-              this.count = count + 1;
-              return finish;
+  /**
+   * Reads KeyValues: the one whose length stands at `position`, and those that follow it under the same one-byte tag.
+   * Returns the position after them.
+   *
+   * Handled here is the form that practically every attribute has: `0a KEYLENGTH key 12 VALUELENGTH value`, lengths below
+   * 128, the key that stood in this place before (compared with all that surrounds it, four bytes at a time).
+   */
+  read(position: number, end: number, tag: number): number {
+    const { bytes, view } = this.#decoding.source;
+    const rows = this.entries.rows;
+    const owner = this.#owner;
+    const serial = this.#serial;
+    const limit = this.#limit;
+    const valueBytes = this.#valueBytes;
+    const first = this.#first;
+    let at = position;
+    for (;;) {
+      if (at >= end) return this.#readAny(at, end);
+      const start = at + 1;
+      const finish = start + bytes[at]!;
+      const count = this.count;
+      const slot = count - first;
+      let done = false;
+      if (slot < limit && finish <= end && finish - start < 0x80) {
+        const prefix = this.#prefix[slot & (PREDICTED - 1)]!;
+        const content = start + prefix + 1;
+        if (prefix !== 0 && content < finish && content + bytes[content - 1]! === finish) {
+          const key = this.#predicted[slot & (PREDICTED - 1)]!;
+          if (owner[key] !== serial && count < this.entries.capacity) {
+            const shift = this.#from[slot & (PREDICTED - 1)]! - start;
+            const last = start + prefix - 4;
+            let index = start;
+            while (index < last && view.getInt32(index, true) === view.getInt32(index + shift, true)) index += 4;
+            if (index >= last && view.getInt32(last, true) === view.getInt32(last + shift, true)) {
+              // By what the value begins with and how many bytes it has.
+              const type = bytes[content]!;
+              const value = content + 1;
+              const size = finish - value;
+              if (type === 0x0a) {
+                if (size > 0 && bytes[value] === size - 1 && size <= valueBytes && isAscii(view, value + 1, finish)) {
+                  rows.type[count] = AttributeType.string;
+                  rows.low[count] = value + 1;
+                  rows.high[count] = size - 1;
+                  done = true;
+                }
+              } else if (type === 0x18) {
+                if (size === 1 && bytes[value]! < 0x80) {
+                  rows.type[count] = AttributeType.int;
+                  rows.low[count] = bytes[value]!;
+                  rows.high[count] = 0;
+                  done = true;
+                } else if (size === 2 && bytes[value]! > 0x7f && bytes[value + 1]! < 0x80) {
+                  rows.type[count] = AttributeType.int;
+                  rows.low[count] = (bytes[value]! & 0x7f) | (bytes[value + 1]! << 7);
+                  rows.high[count] = 0;
+                  done = true;
+                }
+              } else if (type === 0x21) {
+                if (size === 8) {
+                  rows.type[count] = AttributeType.double;
+                  rows.low[count] = view.getUint32(value, true);
+                  rows.high[count] = view.getUint32(value + 4, true);
+                  done = true;
+                }
+              } else if (type === 0x10 && size === 1 && bytes[value]! < 2) {
+                rows.type[count] = AttributeType.bool;
+                rows.low[count] = bytes[value]!;
+                rows.high[count] = 0;
+                done = true;
+              }
+              if (done) {
+                owner[key] = serial;
+                rows.key[count] = key;
+              }
             }
           }
         }
       }
+      if (!done) return this.#readAny(at, end);
+      this.count = count + 1;
+      if (finish >= end || bytes[finish] !== tag) return finish;
+      at = finish + 1;
     }
-    return this.#readAny(position, end);
   }
 
   /** Any valid encoding of a KeyValue: fields in any order, repeated, unknown, of any length. */
@@ -175,8 +195,12 @@ export class AttributeReader {
       return finish;
     }
     const key = keys.intern(keyStart, keyEnd - keyStart);
+    if (key < 0) {
+      this.#drop("keysPerBatch");
+      return finish;
+    }
     if (key >= this.#owner.length) this.#growOwner(key);
-    if (slot < PREDICTED) this.#predicted[slot] = key;
+    this.#predict(slot, key, keyStart, keyEnd, valueStart);
     if (this.#owner[key] === this.#serial) {
       this.dropped++;
       return finish;
@@ -195,7 +219,25 @@ export class AttributeReader {
     return finish;
   }
 
-  #drop(limit: "attributes" | "keyBytes"): void {
+  /** Remembers the key seen at a place, if what surrounds it has the common form. */
+  #predict(slot: number, key: number, keyStart: number, keyEnd: number, valueStart: number): void {
+    const place = slot & (PREDICTED - 1);
+    const length = keyEnd - keyStart;
+    // 0a KEYLENGTH key 12, then VALUELENGTH in one byte: the value begins two bytes after the key.
+    const bytes = this.#decoding.source.bytes;
+    const isCommon =
+      length > 0 &&
+      length < 0x80 &&
+      valueStart === keyEnd + 2 &&
+      bytes[keyStart - 2] === 0x0a &&
+      bytes[keyStart - 1] === length &&
+      bytes[keyEnd] === 0x12;
+    this.#predicted[place] = key;
+    this.#from[place] = keyStart - 2;
+    this.#prefix[place] = isCommon ? length + 3 : 0;
+  }
+
+  #drop(limit: "attributes" | "keyBytes" | "keysPerBatch"): void {
     this.dropped++;
     this.#decoding.cut(limit);
   }

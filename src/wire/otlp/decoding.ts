@@ -1,6 +1,8 @@
 import type { DecodeLimit, DecodeLimits } from "../limits.ts";
 import { Keys } from "./keys.ts";
 import { Source } from "./source.ts";
+import { type Shape, Table } from "./table.ts";
+import { tooLarge } from "./too-large.ts";
 import { borderBefore, isAscii, repaired, validUntil } from "./utf8.ts";
 
 /** Why a record is refused while the rest of its batch is kept. The table in otlp.ts explains each. */
@@ -22,17 +24,30 @@ export type Rejection =
 export class Decoding {
   readonly source = new Source();
   readonly keys: Keys;
-  limits: DecodeLimits;
+  readonly limits: DecodeLimits;
   readonly rejections = new Map<Rejection, number>();
   readonly truncated = new Map<DecodeLimit, number>();
   /** Length of the text that `text` settled last. */
   length = 0;
+  readonly #tables: Table<Shape>[] = [];
   #tail: Uint8Array[] = [];
   #tailBytes = 0;
 
   constructor(limits: DecodeLimits) {
     this.limits = limits;
-    this.keys = new Keys(this.source, limits.columnBytes);
+    this.keys = new Keys(this.source, limits.keysPerBatch, this.table({ start: "u32", length: "u32" }));
+  }
+
+  /** A table for the batches to come. */
+  table<const S extends Shape>(shape: S): Table<S> {
+    const table = new Table(shape, this.limits.columnBytes);
+    this.#tables.push(table as unknown as Table<Shape>);
+    return table;
+  }
+
+  /** Memory held for the next batch. */
+  get scratchBytes(): number {
+    return this.#tables.reduce((sum, table) => sum + table.scratchBytes, 0);
   }
 
   begin(bytes: Uint8Array): void {
@@ -40,8 +55,6 @@ export class Decoding {
     this.keys.begin();
     this.rejections.clear();
     this.truncated.clear();
-    this.#tail = [];
-    this.#tailBytes = 0;
   }
 
   reject(reason: Rejection, records = 1): void {
@@ -52,8 +65,10 @@ export class Decoding {
     this.truncated.set(limit, (this.truncated.get(limit) ?? 0) + count);
   }
 
-  /** Appends bytes behind the body and returns where they stand. */
+  /** Appends bytes behind the body and returns where they stand. Throws "too-large" when mending doubles the largest body. */
   append(bytes: Uint8Array): number {
+    const limit = this.limits.decompressedBytes;
+    if (this.#tailBytes + bytes.length > limit) throw tooLarge("decompressedBytes", limit);
     const start = this.source.bytes.length + this.#tailBytes;
     this.#tail.push(bytes);
     this.#tailBytes += bytes.length;
@@ -85,10 +100,26 @@ export class Decoding {
     return this.append(mended.subarray(0, this.length));
   }
 
+  /**
+   * Makes the keys valid UTF-8. Done once per distinct key and at the end: until then they are compared as they came. Two that
+   * become equal stay two.
+   */
+  settleKeys(): void {
+    const { bytes, view } = this.source;
+    const { start, length } = this.keys.table.rows;
+    for (let key = 0; key < this.keys.count; key++) {
+      const from = start[key]!;
+      const to = from + length[key]!;
+      if (isAscii(view, from, to) || validUntil(bytes, from, to) === to) continue;
+      const mended = repaired(bytes.subarray(from, to));
+      start[key] = this.append(mended);
+      length[key] = mended.length;
+    }
+  }
+
   /** The body with its tail. */
   finish(): Uint8Array {
     const body = this.source.bytes;
-    this.source.close();
     if (this.#tailBytes === 0) return body;
     const whole = new Uint8Array(body.length + this.#tailBytes);
     whole.set(body);
@@ -97,7 +128,13 @@ export class Decoding {
       whole.set(part, offset);
       offset += part.length;
     }
-    this.#tail = [];
     return whole;
+  }
+
+  /** Lets go of the batch. */
+  release(): void {
+    this.source.close();
+    this.#tail = [];
+    this.#tailBytes = 0;
   }
 }

@@ -1,14 +1,12 @@
 import type { Refs, ResourceColumns, ScopeColumns } from "#model/batch.ts";
 import { AttributeReader } from "./attributes.ts";
 import type { Decoding } from "./decoding.ts";
-import { type Packing, Table } from "./table.ts";
+import type { Packing, Table } from "./table.ts";
 import { tooLarge } from "./too-large.ts";
 
 /** Reads one record (a Span, LogRecord or Metric message) of the resource and scope that were opened last. */
 export interface RecordReader {
   read(start: number, end: number, resource: number, scope: number): void;
-  /** Makes room for so many records more. */
-  reserve(records: number): void;
 }
 
 const RESOURCE = {
@@ -31,9 +29,9 @@ const SCOPE = {
 const SERVICE_NAME = new TextEncoder().encode("service.name");
 
 /**
- * The two levels around the records, the same for all three signals: request → resource → scope → record. Each level is
- * walked twice, first for what describes it and then for what it contains, since protobuf allows any order of fields.
- * A message that appears twice where one is expected is merged, as protobuf says.
+ * The two levels around the records, the same for all three signals: request → resource → scope → record. Records refer
+ * to the row of their resource and scope, which may be filled after them: protobuf allows any order of fields. A message that
+ * appears twice where one is expected is merged, as protobuf says.
  */
 export class EnvelopeReader {
   readonly #decoding: Decoding;
@@ -51,8 +49,8 @@ export class EnvelopeReader {
     this.#records = records;
     this.#resourceAttributes = new AttributeReader(decoding);
     this.#scopeAttributes = new AttributeReader(decoding);
-    this.#resourceTable = new Table(RESOURCE, decoding.limits.columnBytes);
-    this.#scopeTable = new Table(SCOPE, decoding.limits.columnBytes);
+    this.#resourceTable = decoding.table(RESOURCE);
+    this.#scopeTable = decoding.table(SCOPE);
   }
 
   begin(): void {
@@ -83,39 +81,10 @@ export class EnvelopeReader {
     const resource = this.#resources++;
     this.#resourceTable.reserve(this.#resources);
     const rows = this.#resourceTable.rows;
-    const attributes = this.#resourceAttributes;
-    let dropped = 0;
-    let leftOut = 0;
+    rows.dropped[resource] = 0;
     rows.schemaStart[resource] = 0;
     rows.schemaLength[resource] = 0;
     let position = start;
-    while (position < end) {
-      const tag = source.tag(position, end);
-      position = source.next;
-      if (tag === 0x0a) {
-        const finish = source.length(position, end);
-        position = source.next;
-        while (position < finish) {
-          const field = source.tag(position, finish);
-          position = source.next;
-          if (field === 0x0a) position = attributes.read(position, finish);
-          else if (field === 0x10) {
-            dropped = source.varint32(position, finish);
-            position = source.next;
-          } else position = source.skip(field, position, finish);
-        }
-      } else if (tag === 0x1a) {
-        const finish = source.length(position, end);
-        rows.schemaStart[resource] = this.#decoding.text(source.next, finish, "textBytes");
-        rows.schemaLength[resource] = this.#decoding.length;
-        position = finish;
-      } else position = source.skip(tag, position, end);
-    }
-    leftOut = attributes.dropped;
-    rows.dropped[resource] = addCount(dropped, leftOut);
-    attributes.close();
-    this.#nameService(resource);
-    position = start;
     while (position < end) {
       const tag = source.tag(position, end);
       position = source.next;
@@ -123,6 +92,32 @@ export class EnvelopeReader {
         const finish = source.length(position, end);
         this.#readScope(source.next, finish, resource);
         position = finish;
+      } else if (tag === 0x0a) {
+        const finish = source.length(position, end);
+        this.#readResourceHead(resource, source.next, finish);
+        position = finish;
+      } else if (tag === 0x1a) {
+        const finish = source.length(position, end);
+        rows.schemaStart[resource] = this.#decoding.text(source.next, finish, "textBytes");
+        rows.schemaLength[resource] = this.#decoding.length;
+        position = finish;
+      } else position = source.skip(tag, position, end);
+    }
+    rows.dropped[resource] = addCount(rows.dropped[resource]!, this.#resourceAttributes.dropped);
+    this.#resourceAttributes.close();
+    this.#nameService(resource);
+  }
+
+  #readResourceHead(resource: number, start: number, end: number): void {
+    const { source } = this.#decoding;
+    let position = start;
+    while (position < end) {
+      const tag = source.tag(position, end);
+      position = source.next;
+      if (tag === 0x0a) position = this.#resourceAttributes.read(position, end, 0x0a);
+      else if (tag === 0x10) {
+        this.#resourceTable.rows.dropped[resource] = source.varint32(position, end);
+        position = source.next;
       } else position = source.skip(tag, position, end);
     }
   }
@@ -157,14 +152,21 @@ export class EnvelopeReader {
     rows.nameLength[scope] = 0;
     rows.versionStart[scope] = 0;
     rows.versionLength[scope] = 0;
-    let records = 0;
+    const { records: limit } = this.#decoding.limits;
+    const bytes = source.bytes;
     let position = start;
     while (position < end) {
-      const tag = source.tag(position, end);
-      position = source.next;
+      let tag = bytes[position]!;
+      if (tag < 0x80 && tag > 7) position++;
+      else {
+        tag = source.tag(position, end);
+        position = source.next;
+      }
       if (tag === 0x12) {
-        records++;
-        position = source.length(position, end);
+        const finish = source.length(position, end);
+        if (++this.#seen > limit) throw tooLarge("records", limit);
+        this.#records.read(source.next, finish, resource, scope);
+        position = finish;
       } else if (tag === 0x0a) {
         const finish = source.length(position, end);
         this.#readScopeHead(scope, source.next, finish);
@@ -178,19 +180,6 @@ export class EnvelopeReader {
     }
     rows.dropped[scope] = addCount(rows.dropped[scope]!, this.#scopeAttributes.dropped);
     this.#scopeAttributes.close();
-    this.#seen += records;
-    if (this.#seen > this.#decoding.limits.records) throw tooLarge("records", this.#decoding.limits.records);
-    this.#records.reserve(records);
-    position = start;
-    while (position < end) {
-      const tag = source.tag(position, end);
-      position = source.next;
-      if (tag === 0x12) {
-        const finish = source.length(position, end);
-        this.#records.read(source.next, finish, resource, scope);
-        position = finish;
-      } else position = source.skip(tag, position, end);
-    }
   }
 
   #readScopeHead(scope: number, start: number, end: number): void {
@@ -216,7 +205,7 @@ export class EnvelopeReader {
           break;
         }
         case 0x1a:
-          position = this.#scopeAttributes.read(position, end);
+          position = this.#scopeAttributes.read(position, end, 0x1a);
           break;
         case 0x20:
           rows.dropped[scope] = source.varint32(position, end);

@@ -3,7 +3,7 @@ import { AttributeReader } from "./attributes.ts";
 import type { Decoding } from "./decoding.ts";
 import { idIsZero } from "./id.ts";
 import { setInteger } from "./number.ts";
-import { type Packing, Table } from "./table.ts";
+import type { Packing, Table } from "./table.ts";
 
 const EXEMPLAR = { pointKind: "u8", point: "u32", time: "u64", value: "f64", traceId: "u32", spanId: "u32" } as const;
 
@@ -16,7 +16,7 @@ export class ExemplarReader {
 
   constructor(decoding: Decoding) {
     this.#decoding = decoding;
-    this.#table = new Table(EXEMPLAR, decoding.limits.columnBytes);
+    this.#table = decoding.table(EXEMPLAR);
     this.#attributes = new AttributeReader(decoding);
   }
 
@@ -87,7 +87,7 @@ export class ExemplarReader {
           hasValue = true;
           break;
         case 0x3a:
-          position = attributes.read(position, end);
+          position = attributes.read(position, end, 0x3a);
           break;
         default:
           position = source.skip(tag, position, end);

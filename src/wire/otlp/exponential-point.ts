@@ -4,7 +4,7 @@ import type { Decoding } from "./decoding.ts";
 import type { ExemplarReader } from "./exemplar.ts";
 import { clear, clearToNaN } from "./histogram-point.ts";
 import { NumberList } from "./number-list.ts";
-import { type Packing, Table } from "./table.ts";
+import type { Packing, Table } from "./table.ts";
 
 const POINT = {
   metric: "u32",
@@ -34,7 +34,7 @@ export class ExponentialPointReader {
 
   constructor(decoding: Decoding, exemplars: ExemplarReader) {
     this.#decoding = decoding;
-    this.#points = new Table(POINT, decoding.limits.columnBytes);
+    this.#points = decoding.table(POINT);
     this.#positive = new NumberList(decoding, "u64");
     this.#negative = new NumberList(decoding, "u64");
     this.#attributes = new AttributeReader(decoding);
@@ -85,7 +85,7 @@ export class ExponentialPointReader {
       position = source.next;
       switch (tag) {
         case 0x0a:
-          position = attributes.read(position, end);
+          position = attributes.read(position, end, 0x0a);
           break;
         case 0x11:
           position = source.copy64(position, end, rows.startTime, half);

@@ -4,7 +4,7 @@ import type { Decoding } from "./decoding.ts";
 import type { ExemplarReader } from "./exemplar.ts";
 import { NAN_HIGH, NAN_LOW, readDouble } from "./number.ts";
 import { NumberList } from "./number-list.ts";
-import { type Packing, Table } from "./table.ts";
+import type { Packing, Table } from "./table.ts";
 
 const POINT = {
   metric: "u32",
@@ -29,7 +29,7 @@ export class HistogramPointReader {
 
   constructor(decoding: Decoding, exemplars: ExemplarReader) {
     this.#decoding = decoding;
-    this.#points = new Table(POINT, decoding.limits.columnBytes);
+    this.#points = decoding.table(POINT);
     this.#bounds = new NumberList(decoding, "f64");
     this.#buckets = new NumberList(decoding, "u64");
     this.#attributes = new AttributeReader(decoding);
@@ -116,7 +116,7 @@ export class HistogramPointReader {
           position = exemplars.read(position, end, MetricType.histogram, row, firstExemplar);
           break;
         case 0x4a:
-          position = attributes.read(position, end);
+          position = attributes.read(position, end, 0x4a);
           break;
         case 0x50:
           rows.flags[row] = source.varint32(position, end);

@@ -3,7 +3,7 @@ import { AttributeReader } from "./attributes.ts";
 import type { Decoding } from "./decoding.ts";
 import { addCount, type EnvelopeReader, type RecordReader, refs } from "./envelope.ts";
 import { idIsZero } from "./id.ts";
-import { type Packing, Table } from "./table.ts";
+import type { Packing, Table } from "./table.ts";
 import { ValueReader } from "./value.ts";
 
 const LOG = {
@@ -34,7 +34,7 @@ export class LogReader implements RecordReader {
 
   constructor(decoding: Decoding) {
     this.#decoding = decoding;
-    this.#logs = new Table(LOG, decoding.limits.columnBytes);
+    this.#logs = decoding.table(LOG);
     this.#attributes = new AttributeReader(decoding);
     this.#value = new ValueReader(decoding);
   }
@@ -42,10 +42,6 @@ export class LogReader implements RecordReader {
   begin(): void {
     this.#count = 0;
     this.#attributes.begin();
-  }
-
-  reserve(records: number): void {
-    this.#logs.reserve(this.#count + records);
   }
 
   read(start: number, end: number, resource: number, scope: number): void {
@@ -56,6 +52,7 @@ export class LogReader implements RecordReader {
     const attributes = this.#attributes;
     const body = this.#value;
     const row = this.#count;
+    if (row === this.#logs.capacity) this.#logs.reserve(row + 1);
     const rows = this.#logs.rows;
     let timeLow = 0;
     let timeHigh = 0;
@@ -108,7 +105,7 @@ export class LogReader implements RecordReader {
           break;
         }
         case 0x32:
-          position = attributes.read(position, end);
+          position = attributes.read(position, end, 0x32);
           break;
         case 0x38:
           dropped = source.varint32(position, end);

@@ -6,7 +6,7 @@ import { ExponentialPointReader } from "./exponential-point.ts";
 import { HistogramPointReader } from "./histogram-point.ts";
 import { NumberPointReader } from "./number-point.ts";
 import { SummaryPointReader } from "./summary-point.ts";
-import { type Packing, Table } from "./table.ts";
+import type { Packing, Table } from "./table.ts";
 import { tooLarge } from "./too-large.ts";
 
 const METRIC = {
@@ -42,7 +42,7 @@ export class MetricReader implements RecordReader {
 
   constructor(decoding: Decoding) {
     this.#decoding = decoding;
-    this.#metrics = new Table(METRIC, decoding.limits.columnBytes);
+    this.#metrics = decoding.table(METRIC);
     this.#exemplars = new ExemplarReader(decoding);
     this.#numbers = new NumberPointReader(decoding, this.#exemplars);
     this.#histograms = new HistogramPointReader(decoding, this.#exemplars);
@@ -60,14 +60,11 @@ export class MetricReader implements RecordReader {
     this.#summaries.begin();
   }
 
-  reserve(records: number): void {
-    this.#metrics.reserve(this.#count + records);
-  }
-
   read(start: number, end: number, resource: number, scope: number): void {
     const decoding = this.#decoding;
     const source = decoding.source;
     const row = this.#count;
+    this.#metrics.reserve(row + 1);
     const rows = this.#metrics.rows;
     let nameStart = 0;
     let nameLength = 0;

@@ -1,6 +1,6 @@
 import type { Decoding } from "./decoding.ts";
 import { WireError } from "./source.ts";
-import { type PackedRows, type Packing, Table } from "./table.ts";
+import type { PackedRows, Packing, Table } from "./table.ts";
 
 /**
  * Lists of 64-bit numbers, one list per data point, packed or not (a reader must take both). Owners are closed in order;
@@ -14,8 +14,8 @@ export class NumberList<K extends "u64" | "f64"> {
 
   constructor(decoding: Decoding, kind: K) {
     this.#decoding = decoding;
-    this.#offsets = new Table({ offset: "u32" }, decoding.limits.columnBytes);
-    this.#values = new Table({ value: kind }, decoding.limits.columnBytes);
+    this.#offsets = decoding.table({ offset: "u32" });
+    this.#values = decoding.table({ value: kind });
   }
 
   begin(): void {

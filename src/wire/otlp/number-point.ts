@@ -3,7 +3,7 @@ import { AttributeReader } from "./attributes.ts";
 import type { Decoding } from "./decoding.ts";
 import type { ExemplarReader } from "./exemplar.ts";
 import { NAN_HIGH, NAN_LOW, NO_RECORDED_VALUE, setInteger } from "./number.ts";
-import { type Packing, Table } from "./table.ts";
+import type { Packing, Table } from "./table.ts";
 
 const POINT = { metric: "u32", startTime: "u64", time: "u64", flags: "u32", value: "f64" } as const;
 
@@ -17,7 +17,7 @@ export class NumberPointReader {
 
   constructor(decoding: Decoding, exemplars: ExemplarReader) {
     this.#decoding = decoding;
-    this.#points = new Table(POINT, decoding.limits.columnBytes);
+    this.#points = decoding.table(POINT);
     this.#attributes = new AttributeReader(decoding);
     this.#exemplars = exemplars;
   }
@@ -82,7 +82,7 @@ export class NumberPointReader {
           hasValue = true;
           break;
         case 0x3a:
-          position = attributes.read(position, end);
+          position = attributes.read(position, end, 0x3a);
           break;
         case 0x40:
           flags = source.varint32(position, end);

@@ -3,7 +3,7 @@ import { AttributeReader } from "./attributes.ts";
 import type { Decoding } from "./decoding.ts";
 import { addCount, type EnvelopeReader, type RecordReader, refs } from "./envelope.ts";
 import { idIsZero } from "./id.ts";
-import { type Packing, Table } from "./table.ts";
+import type { Packing, Table } from "./table.ts";
 
 const SPAN = {
   resource: "u32",
@@ -56,15 +56,14 @@ export class SpanReader implements RecordReader {
   #statusLength = 0;
 
   constructor(decoding: Decoding) {
-    const limit = decoding.limits.columnBytes;
     this.#decoding = decoding;
-    this.#spans = new Table(SPAN, limit);
+    this.#spans = decoding.table(SPAN);
     this.#attributes = new AttributeReader(decoding);
-    this.#eventOffsets = new Table({ offset: "u32" }, limit);
-    this.#events = new Table(EVENT, limit);
+    this.#eventOffsets = decoding.table({ offset: "u32" });
+    this.#events = decoding.table(EVENT);
     this.#eventAttributes = new AttributeReader(decoding);
-    this.#linkOffsets = new Table({ offset: "u32" }, limit);
-    this.#links = new Table(LINK, limit);
+    this.#linkOffsets = decoding.table({ offset: "u32" });
+    this.#links = decoding.table(LINK);
     this.#linkAttributes = new AttributeReader(decoding);
   }
 
@@ -75,14 +74,10 @@ export class SpanReader implements RecordReader {
     this.#attributes.begin();
     this.#eventAttributes.begin();
     this.#linkAttributes.begin();
+    this.#eventOffsets.reserve(this.#spans.capacity + 1);
+    this.#linkOffsets.reserve(this.#spans.capacity + 1);
     this.#eventOffsets.rows.offset[0] = 0;
     this.#linkOffsets.rows.offset[0] = 0;
-  }
-
-  reserve(records: number): void {
-    this.#spans.reserve(this.#count + records);
-    this.#eventOffsets.reserve(this.#count + records + 1);
-    this.#linkOffsets.reserve(this.#count + records + 1);
   }
 
   read(start: number, end: number, resource: number, scope: number): void {
@@ -91,6 +86,7 @@ export class SpanReader implements RecordReader {
     const view = source.view;
     const attributes = this.#attributes;
     const row = this.#count;
+    if (row === this.#spans.capacity) this.#grow();
     const rows = this.#spans.rows;
     let traceId: number = ABSENT;
     let spanId: number = ABSENT;
@@ -127,20 +123,28 @@ export class SpanReader implements RecordReader {
       }
       switch (tag) {
         case 0x4a:
-          position = attributes.read(position, end);
+          position = attributes.read(position, end, 0x4a);
           break;
-        case 0x0a: {
-          const finish = source.length(position, end);
-          traceId = finish - source.next === 16 ? source.next : ABSENT;
-          position = finish;
+        case 0x0a:
+          if (position + 17 <= end && bytes[position] === 16) {
+            traceId = position + 1;
+            position += 17;
+          } else {
+            const finish = source.length(position, end);
+            traceId = finish - source.next === 16 ? source.next : ABSENT;
+            position = finish;
+          }
           break;
-        }
-        case 0x12: {
-          const finish = source.length(position, end);
-          spanId = finish - source.next === 8 ? source.next : ABSENT;
-          position = finish;
+        case 0x12:
+          if (position + 9 <= end && bytes[position] === 8) {
+            spanId = position + 1;
+            position += 9;
+          } else {
+            const finish = source.length(position, end);
+            spanId = finish - source.next === 8 ? source.next : ABSENT;
+            position = finish;
+          }
           break;
-        }
         case 0x1a: {
           const finish = source.length(position, end);
           stateStart = decoding.text(source.next, finish, "textBytes");
@@ -255,6 +259,13 @@ export class SpanReader implements RecordReader {
     this.#count = row + 1;
   }
 
+  #grow(): void {
+    const rows = this.#count + 1;
+    this.#spans.reserve(rows);
+    this.#eventOffsets.reserve(this.#spans.capacity + 1);
+    this.#linkOffsets.reserve(this.#spans.capacity + 1);
+  }
+
   #discard(row: number, firstEvent: number, firstLink: number): void {
     this.#attributes.discard(row);
     this.#eventAttributes.discard(firstEvent);
@@ -313,7 +324,7 @@ export class SpanReader implements RecordReader {
           break;
         }
         case 0x1a:
-          position = attributes.read(position, end);
+          position = attributes.read(position, end, 0x1a);
           break;
         case 0x20:
           dropped = source.varint32(position, end);
@@ -371,7 +382,7 @@ export class SpanReader implements RecordReader {
           break;
         }
         case 0x22:
-          position = attributes.read(position, end);
+          position = attributes.read(position, end, 0x22);
           break;
         case 0x28:
           dropped = source.varint32(position, end);

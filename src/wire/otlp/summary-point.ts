@@ -3,7 +3,7 @@ import { AttributeReader } from "./attributes.ts";
 import type { Decoding } from "./decoding.ts";
 import { clear } from "./histogram-point.ts";
 import { NumberList } from "./number-list.ts";
-import { type Packing, Table } from "./table.ts";
+import type { Packing, Table } from "./table.ts";
 
 const POINT = { metric: "u32", startTime: "u64", time: "u64", flags: "u32", totalCount: "u64", sum: "f64" } as const;
 
@@ -18,7 +18,7 @@ export class SummaryPointReader {
 
   constructor(decoding: Decoding) {
     this.#decoding = decoding;
-    this.#points = new Table(POINT, decoding.limits.columnBytes);
+    this.#points = decoding.table(POINT);
     this.#quantiles = new NumberList(decoding, "f64");
     this.#values = new NumberList(decoding, "f64");
     this.#attributes = new AttributeReader(decoding);
@@ -73,7 +73,7 @@ export class SummaryPointReader {
           break;
         }
         case 0x3a:
-          position = this.#attributes.read(position, end);
+          position = this.#attributes.read(position, end, 0x3a);
           break;
         case 0x40:
           rows.flags[row] = source.varint32(position, end);

@@ -2,10 +2,15 @@
 
 /** Whether the bytes from `start` to `end` are all below 0x80. Four at a time: this runs over every string of a batch. */
 export function isAscii(view: DataView, start: number, end: number): boolean {
+  const last = end - 4;
   let bits = 0;
-  let position = start;
-  for (const wide = end - 3; position < wide; position += 4) bits |= view.getInt32(position, true);
-  for (; position < end; position++) bits |= view.getInt8(position) & 0x80;
+  if (last < start) {
+    for (let position = start; position < end; position++) bits |= view.getInt8(position);
+    return (bits & 0x80) === 0;
+  }
+  for (let position = start; position < last; position += 4) bits |= view.getInt32(position, true);
+  // The last word overlaps the one before it.
+  bits |= view.getInt32(last, true);
   return (bits & 0x8080_8080) === 0;
 }
 

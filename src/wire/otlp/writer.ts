@@ -7,12 +7,17 @@ export class Writer {
   bytes: Uint8Array;
   view: DataView;
   length = 0;
-  readonly #limitBytes: number;
-  readonly #whenFull: () => Error;
+  #limitBytes = 0x7fff_ffff;
+  #whenFull: () => Error = outOfRoom;
 
-  constructor(capacity: number, limitBytes = 0x7fff_ffff, whenFull: () => Error = outOfRoom) {
-    this.bytes = new Uint8Array(Math.min(capacity, limitBytes));
+  constructor(capacity: number) {
+    this.bytes = new Uint8Array(capacity);
     this.view = new DataView(this.bytes.buffer);
+  }
+
+  /** Starts over in the same memory; past `limitBytes` the error of `whenFull` is thrown. */
+  begin(limitBytes: number, whenFull: () => Error): void {
+    this.length = 0;
     this.#limitBytes = limitBytes;
     this.#whenFull = whenFull;
   }
@@ -20,9 +25,9 @@ export class Writer {
   /** Makes room for so many bytes more. */
   reserve(more: number): void {
     const needed = this.length + more;
-    if (needed <= this.bytes.length) return;
     if (needed > this.#limitBytes) throw this.#whenFull();
-    const grown = new Uint8Array(Math.min(Math.max(needed, this.bytes.length * 2), this.#limitBytes));
+    if (needed <= this.bytes.length) return;
+    const grown = new Uint8Array(Math.min(Math.max(needed, this.bytes.length * 2), 0x7fff_ffff));
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
     this.view = new DataView(grown.buffer);
@@ -80,6 +85,34 @@ export class Writer {
     this.reserve(bytes.length);
     this.bytes.set(bytes, this.length);
     this.length += bytes.length;
+  }
+
+  /** `length` bytes of `from`, which are few as a rule. */
+  copy(from: Uint8Array, start: number, length: number): void {
+    this.reserve(length);
+    const bytes = this.bytes;
+    const to = this.length;
+    if (length < 48) for (let index = 0; index < length; index++) bytes[to + index] = from[start + index]!;
+    else bytes.set(from.subarray(start, start + length), to);
+    this.length = to + length;
+  }
+
+  /** A Unicode code point as UTF-8. */
+  character(code: number): void {
+    if (code < 0x80) this.byte(code);
+    else if (code < 0x800) {
+      this.byte(0xc0 | (code >> 6));
+      this.byte(0x80 | (code & 0x3f));
+    } else if (code < 0x10000) {
+      this.byte(0xe0 | (code >> 12));
+      this.byte(0x80 | ((code >> 6) & 0x3f));
+      this.byte(0x80 | (code & 0x3f));
+    } else {
+      this.byte(0xf0 | (code >> 18));
+      this.byte(0x80 | ((code >> 12) & 0x3f));
+      this.byte(0x80 | ((code >> 6) & 0x3f));
+      this.byte(0x80 | (code & 0x3f));
+    }
   }
 
   /** Begins a message, leaving `room` bytes for its length; returns what `close` wants. */

@@ -4,8 +4,8 @@ import { expectExactlyOnce } from "./accounting.ts";
 import { Sender } from "./sender.ts";
 
 /** 5 here; `npm run torture` makes it 50. */
-const ROUNDS = Number(process.env["TRACEO_ROUNDS"] ?? 5);
-const SEED = Number(process.env["TRACEO_SEED"] ?? 1);
+const ROUNDS = Number(process.env["TORTURE_ROUNDS"] ?? 5);
+const SEED = Number(process.env["TORTURE_SEED"] ?? 1);
 
 let server: TestServer | undefined;
 afterEach(async () => {

@@ -1,0 +1,56 @@
+import { type ReactElement, useState } from "react";
+import { cutText, isPlain, pieces, safeLink } from "../format/hostile.ts";
+import { formatBytes } from "../format/quantity.ts";
+
+export interface TelemetryTextProps {
+  readonly text: string;
+  /** Longest text shown at once, in UTF-16 units. */
+  readonly max?: number;
+  /** Line feeds and tabs stay as they are. */
+  readonly lines?: boolean;
+  /** Offers the rest, and turns http addresses into links. */
+  readonly full?: boolean;
+}
+
+/** Hostile text, shown harmlessly: text nodes only, with marks for what could hide or reorder. */
+export function TelemetryText({ text, max = 400, lines = false, full = false }: TelemetryTextProps): ReactElement {
+  const [all, setAll] = useState(false);
+  const limit = all ? 1_000_000 : max;
+  const shown = cutText(text, limit);
+  const link = full && text.length <= 2048 ? safeLink(text) : null;
+  if (link !== null)
+    return (
+      <a className="link telemetry" href={link} target="_blank" rel="noopener noreferrer">
+        {text}
+      </a>
+    );
+  return (
+    <bdi className="telemetry">
+      {isPlain(shown) ? shown : marked(shown, lines)}
+      {shown.length < text.length && !full && "…"}
+      {shown.length < text.length && full && (
+        <>
+          {"… "}
+          <button type="button" className="link" onClick={() => setAll(true)}>
+            {all ? "cut at 1 MB" : `show all (${formatBytes(text.length)})`}
+          </button>
+        </>
+      )}
+      {text === "" && <span className="faint">empty</span>}
+    </bdi>
+  );
+}
+
+function marked(text: string, lines: boolean): ReactElement[] {
+  return pieces(text, lines).map((piece, i) =>
+    piece.kind === "text" ? (
+      // biome-ignore lint/suspicious/noArrayIndexKey: pieces of one immutable string have no other identity
+      <span key={i}>{piece.text}</span>
+    ) : (
+      // biome-ignore lint/suspicious/noArrayIndexKey: as above
+      <span key={i} className="mark" title={piece.name}>
+        {piece.mark}
+      </span>
+    ),
+  );
+}
