@@ -171,8 +171,8 @@ function LineOptions({
       <button
         type="button"
         className="button small"
-        aria-pressed={address.group?.includes("wrap") === true}
-        onClick={() => change({ group: address.group?.includes("wrap") ? undefined : ["wrap"] })}
+        aria-pressed={address.wrap === true}
+        onClick={() => change({ wrap: address.wrap ? undefined : true })}
       >
         <Icon name="wrap" size={14} /> Wrap
       </button>
@@ -270,7 +270,7 @@ function Lines({
               <LogList
                 rows={rows}
                 columns={address.columns ?? []}
-                wrap={address.group?.includes("wrap") === true}
+                wrap={address.wrap === true}
                 openId={address.open}
                 onOpen={(id) => change({ open: id }, { replace: true })}
                 onEnd={more}
