@@ -37,6 +37,15 @@ describe("tidy", () => {
     ).toEqual([]);
   });
 
+  it("locks the engine for every platform, also for those that the machine it was written on could not ask for", () => {
+    const { packages } = JSON.parse(read("package-lock.json")) as {
+      packages: Record<string, { optionalDependencies?: object }>;
+    };
+    const wanted = Object.keys(packages["node_modules/chdb"]?.optionalDependencies ?? {});
+    expect(wanted).not.toEqual([]);
+    expect(wanted.filter((name) => !(`node_modules/${name}` in packages))).toEqual([]);
+  });
+
   it("commits no large file", () => {
     const large = tracked.filter(
       (file) => !/package-lock\.json$|\.(png|woff2)$/.test(file) && Buffer.byteLength(read(file)) > 300_000,

@@ -1,3 +1,5 @@
+import type { StagedColumn } from "./schema/staged.ts";
+
 /**
  * The engine port: all that the rest of the program may ask of ClickHouse, embedded or remote.
  *
@@ -17,10 +19,12 @@ export type EngineValue =
   | readonly EngineValue[]
   | { readonly [key: string]: EngineValue };
 
+export type EngineParameters = Readonly<Record<string, EngineValue>>;
+
 export interface EngineRead {
   readonly sql: string;
-  readonly parameters?: Readonly<Record<string, EngineValue>>;
-  /** ClickHouse output format; default JSONCompact. */
+  readonly parameters?: EngineParameters;
+  /** ClickHouse output format; default JSONCompact. In JSON formats 64-bit integers are strings, so that they stay exact. */
   readonly format?: string;
   readonly limits?: ReadLimits;
   /** Set for SQL that a person wrote: runs as the confined reader who sees only this tenant's rows. */
@@ -42,10 +46,9 @@ export interface EngineAnswer {
   readonly elapsedMs: number;
 }
 
-/** A Native block the engine can read; recipes name it by `source`, a table function. */
+/** A Native block that `insert` reads, as often as needed, until it is disposed. */
 export interface StagedBlock extends AsyncDisposable {
-  /** SQL to stand behind FROM in a recipe. */
-  readonly source: string;
+  readonly columns: readonly StagedColumn[];
   readonly sizeBytes: number;
 }
 
@@ -69,14 +72,19 @@ export interface Engine extends AsyncDisposable {
   /** Runs one SELECT. Throws query-invalid, query-limit, query-timeout, cancelled, engine-unavailable, engine-error. */
   read(read: EngineRead, signal?: AbortSignal): Promise<EngineAnswer>;
   /** Runs one statement that changes something (DDL, INSERT … SELECT, ALTER). Not retried here. */
-  execute(sql: string, parameters?: Readonly<Record<string, EngineValue>>, signal?: AbortSignal): Promise<void>;
-  /** Makes a Native block readable by recipes until it is disposed. `parts` are written one after the other. */
-  stage(parts: readonly Uint8Array[]): Promise<StagedBlock>;
+  execute(sql: string, parameters?: EngineParameters, signal?: AbortSignal): Promise<void>;
+  /** Keeps a Native block within the engine's reach. `parts` are written one after the other and may be reused after. */
+  stage(columns: readonly StagedColumn[], parts: readonly Uint8Array[]): Promise<StagedBlock>;
+  /** Runs `INSERT INTO … SELECT … FROM {block} …`, where `{block}` is the staged block: at most one part per partition. */
+  insert(sql: string, block: StagedBlock, parameters?: EngineParameters, signal?: AbortSignal): Promise<void>;
   /** Makes all that was inserted survive power loss (syncs the data directory; nothing to do for a remote engine). */
   sync(): Promise<void>;
   /** Resolves once statements are accepted. */
   whenReady(signal?: AbortSignal): Promise<void>;
   status(): EngineStatus;
-  /** Called after each (re)start, before `ready`; the loader checks what arrived, migrations run. Returns an unsubscribe. */
+  /**
+   * Called after each (re)start, before the state is `ready`; the loader checks what arrived, migrations run. Calls made
+   * with the engine it is given are accepted already. Returns an unsubscribe.
+   */
   onStart(listener: (engine: Engine) => Promise<void>): () => void;
 }

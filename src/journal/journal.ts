@@ -14,14 +14,36 @@ export interface JournalRecord {
   readonly acceptFromUnixNano: bigint;
   readonly acceptToUnixNano: bigint;
   readonly outside: "clamp" | "reject";
+  /**
+   * What else decoding depended on (its limits), as text that the journal does not read: a replay after a change of settings
+   * decodes by this and makes the same rows.
+   */
+  readonly decoding: string;
   /** Records accepted at decode. */
   readonly acceptedCount: number;
+  /** Memory that the decoded batch takes (below 4 GiB): bounds what a load holds when it is decoded again. */
+  readonly decodedBytes: number;
   readonly body: Uint8Array;
 }
 
 export interface SequencedRecord extends JournalRecord {
   readonly sequence: number;
 }
+
+/** Records that were acknowledged and can no longer be read. They keep their numbers; what follows them is readable. */
+export interface DamagedRecords {
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  /** Sum of their acceptedCount. */
+  readonly acceptedCount: number;
+  readonly file: string;
+  /** Where in the file the damage begins. */
+  readonly offset: number;
+}
+
+export type JournalEntry =
+  | { readonly kind: "record"; readonly record: SequencedRecord }
+  | { readonly kind: "damaged"; readonly damaged: DamagedRecords };
 
 /**
  * A load is planned durably before its first insert and completed after its last; what lies between a restart does again,
@@ -30,16 +52,21 @@ export interface SequencedRecord extends JournalRecord {
 export interface LoadPlan {
   /** Consecutive from 1; each row of every table keeps it. */
   readonly load: number;
-  /** First and last record of the load. */
+  /** First and last record of the load. A load from elsewhere (`source`) takes none: lastSequence is firstSequence - 1. */
   readonly firstSequence: number;
   readonly lastSequence: number;
+  /** Name of the quarantine file whose records the load inserts; undefined for records of this journal. */
+  readonly source: string | undefined;
 }
 
 export interface JournalRecovery {
+  /** Journal records (bodies) found that are not yet completed, readable or not, and their bytes. */
   readonly records: number;
   readonly bytes: number;
-  /** Bytes cut off a torn tail; 0 after a clean stop. */
+  /** Bytes of unacknowledged records cut off a torn tail; 0 after a clean stop. */
   readonly tornBytes: number;
+  /** Acknowledged records found damaged at the start; damage in a body shows when it is read. */
+  readonly damaged: readonly DamagedRecords[];
 }
 
 export interface JournalStatus {
@@ -53,22 +80,49 @@ export interface JournalStatus {
   readonly pendingRecords: number;
   readonly diskBytes: number;
   readonly limitBytes: number;
+  /** Why the last append failed, if no append succeeded since. */
+  readonly trouble: string | undefined;
+}
+
+/** A piece of the journal that has not been completed. */
+export interface JournalExtent {
+  readonly lastSequence: number;
+  /** Sums; damaged records count with their acceptedCount. */
+  readonly acceptedCount: number;
+  readonly decodedBytes: number;
+}
+
+export interface ExtentLimit {
+  readonly acceptedCount: number;
+  readonly decodedBytes: number;
 }
 
 export interface Journal extends AsyncDisposable {
   readonly recovery: JournalRecovery;
   /**
    * Resolves with the record's number once it is on stable storage (group commit).
-   * Throws "disk-full" when the disk or `limitBytes` is full; then the record is not in the journal and its number is not
-   * used. Calls are ordered: the numbers follow the order of the calls.
+   * Throws "disk-full" when the disk or `limitBytes` is full, "too-large" when the body can never fit, "unavailable" when the
+   * disk refused the write or the journal is closed; then the record is not in the journal and its number is not used.
+   * Calls are ordered: the numbers follow the order of the calls.
    */
   append(record: JournalRecord): Promise<number>;
-  /** Records from `firstSequence` to `lastSequence` in order, one at a time in memory. Throws "corrupt" at a damaged one. */
-  read(firstSequence: number, lastSequence: number): AsyncIterable<SequencedRecord>;
+  /**
+   * Entries from `firstSequence` to `lastSequence` in order, about a megabyte in memory at a time. What cannot be read comes
+   * as "damaged" in its place: a caller cannot pass over it without seeing it.
+   */
+  read(firstSequence: number, lastSequence: number): AsyncIterable<JournalEntry>;
+  /**
+   * The longest piece from `firstSequence` on that holds at most this much, and at least one record; damaged records that
+   * belong together are not divided. Undefined if there is no such record.
+   */
+  measure(firstSequence: number, atMost: ExtentLimit): JournalExtent | undefined;
   /** The load that was planned and not completed, if any. */
   openLoad(): LoadPlan | undefined;
-  /** Makes a plan durable. It must begin right after the last planned record. */
-  planLoad(lastSequence: number): Promise<LoadPlan>;
+  /**
+   * Makes a plan durable: the records after the last planned one up to `lastSequence`, or the records of `source` and none of
+   * the journal's (`lastSequence` is then ignored). A programmer's error while another load is open.
+   */
+  planLoad(lastSequence: number, source?: string): Promise<LoadPlan>;
   /** Makes the completion durable and trims segments that hold nothing newer. */
   completeLoad(plan: LoadPlan): Promise<void>;
   status(): JournalStatus;

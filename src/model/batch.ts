@@ -5,14 +5,17 @@
  * `body` (the decompressed protobuf bytes; OTLP/JSON is transcoded to protobuf first, so there is one reader), and a
  * column holds where it starts and how long it is. Numbers are in typed arrays. The block builder copies the bytes once,
  * straight into the engine's Native format. Every array may be longer than the count beside it (capacity); only the
- * first `count` entries mean anything.
+ * first `count` entries mean anything. All columns of a decoded batch lie in one ArrayBuffer: one thing to transfer.
  *
  *   body      ┌──────────────── one ExportTraceServiceRequest ───────────────┐
  *             │ … "checkout" … 0af7651916cd43dd8448eb211c80319c … "GET /" …    │
  *             └────▲───────────▲──────────────────────────────────▲───────────┘
  *   columns    service        traceId[row]                        name.start[row], name.length[row]
  *
- * Invariants: every reference lies inside `body`; strings are valid UTF-8 (checked by the reader); a row's attributes are
+ * Text that had to be mended (it was no UTF-8) stands behind the request, at the end of `body`.
+ *
+ * Invariants: every reference lies inside `body`; strings are valid UTF-8 (checked by the reader, also within arrays and
+ * maps, whose encoding is sound to the last byte and no deeper than the limit); a row's attributes are
  * entries `offset[row] … offset[row + 1] - 1`; resource and scope indices are below their tables' counts.
  */
 
@@ -240,7 +243,10 @@ export interface SummaryPointColumns extends PointColumns {
   readonly quantileValue: Float64Array;
 }
 
-/** Exemplars name the point they belong to: its kind (MetricType of the point table) and its index there. */
+/**
+ * Exemplars name the point they belong to: the kind of its table (MetricType; `gauge` for `numbers`, so for sums as well) and
+ * its index there. They stand in the order of their points, kind by kind as the batch had them.
+ */
 export interface ExemplarColumns {
   readonly count: number;
   readonly pointKind: Uint8Array;

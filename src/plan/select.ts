@@ -1,7 +1,10 @@
 /**
  * The narrow read waist. Every read, in whatever language it was asked, is one or more Select values: plain data that access
- * policy may restrict, planner rules may rewrite, EXPLAIN prints and the executor compiles. Nothing else reaches the engine's
- * tables but the confined SQL endpoint.
+ * policy may restrict (restrict.ts), planner rules may rewrite, EXPLAIN prints (print.ts) and the executor compiles. Nothing
+ * else reaches the engine's tables but the confined SQL endpoint.
+ *
+ * Invariants the executor holds a Select to: columns exist in the source, functions stand in functions.ts, literals travel as
+ * bound parameters, every Select has a limit and a tenant, and a tenant of an outer Select is that of the inner.
  */
 export type TableName =
   | "spans"
@@ -12,7 +15,6 @@ export type TableName =
   | "log_stats"
   | "series"
   | "points"
-  | "samples"
   | "histograms"
   | "exemplars";
 
@@ -24,33 +26,40 @@ export interface TimeRange {
 
 export type Scalar = string | number | bigint | boolean;
 
+export type AttributeMap = "attributes" | "resource_attributes" | "scope_attributes";
+
 export type Expression =
+  /** A column of the source: of the table, or of the inner Select. */
   | { readonly kind: "column"; readonly name: string }
-  /** `attributes['key']` or `resource_attributes['key']`; the planner reads a promoted column where there is one. */
-  | {
-      readonly kind: "attribute";
-      readonly map: "attributes" | "resource_attributes" | "scope_attributes";
-      readonly key: string;
-    }
+  /** A column of this Select's own answer; only in `having` and `orderBy`. */
+  | { readonly kind: "output"; readonly name: string }
+  /** `attributes['key']`, '' where it is missing; the planner reads a promoted column where there is one. */
+  | { readonly kind: "attribute"; readonly map: AttributeMap; readonly key: string }
   | { readonly kind: "literal"; readonly value: Scalar }
-  /** A function of the allow-list in plan/functions.ts. */
-  | { readonly kind: "call"; readonly name: string; readonly args: readonly Expression[] };
+  /** A function of the allow-list in functions.ts. */
+  | { readonly kind: "call"; readonly name: string; readonly args: readonly Expression[] }
+  /** A condition as a value (1 or 0), for conditional aggregates. */
+  | { readonly kind: "test"; readonly of: Predicate };
+
+export type CompareOperator = "=" | "!=" | "<" | "<=" | ">" | ">=";
 
 export type Predicate =
   | { readonly kind: "and" | "or"; readonly of: readonly Predicate[] }
   | { readonly kind: "not"; readonly of: Predicate }
   | {
       readonly kind: "compare";
-      readonly op: "=" | "!=" | "<" | "<=" | ">" | ">=";
+      readonly op: CompareOperator;
       readonly left: Expression;
       readonly right: Expression;
     }
   | { readonly kind: "in"; readonly left: Expression; readonly values: readonly Scalar[] }
+  /** The value is among the answers of a Select of one column. */
+  | { readonly kind: "in-select"; readonly left: Expression; readonly select: Select }
   /** RE2, unanchored. */
   | { readonly kind: "match"; readonly left: Expression; readonly pattern: string }
-  /** Case-insensitive: every token of `text` in order as one phrase. */
+  /** Every word of `text` one after the other, in any (ASCII) case. */
   | { readonly kind: "phrase"; readonly left: Expression; readonly text: string }
-  /** The attribute is there, whatever its value. */
+  /** The attribute is there with a value that is not empty. */
   | { readonly kind: "exists"; readonly left: Expression };
 
 export interface SelectColumn {
@@ -59,17 +68,21 @@ export interface SelectColumn {
 }
 
 export interface Order {
-  readonly by: string;
+  readonly by: Expression;
   readonly descending: boolean;
 }
 
+export type Source = TableName | Select;
+
 export interface Select {
   readonly tenant: string;
-  readonly from: TableName;
-  readonly time: TimeRange;
+  /** A table, or a Select whose answer is read further. */
+  readonly from: Source;
+  /** Restricts the table's time column; a Select over a Select leaves it to the inner one. */
+  readonly time: TimeRange | undefined;
   readonly where: Predicate | undefined;
   readonly columns: readonly SelectColumn[];
-  /** Names of `columns` to group by; the others are then aggregates. */
+  /** Names of `columns` to group by; the others are then aggregates. Empty with aggregates: one row. */
   readonly groupBy: readonly string[];
   readonly having: Predicate | undefined;
   readonly orderBy: readonly Order[];

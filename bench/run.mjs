@@ -1,0 +1,20 @@
+// `npm run bench -- NAME…`: runs bench/NAME.mjs, each of which exports `run(print)`. One JSON line per figure on stdout.
+import { existsSync, readdirSync } from "node:fs";
+
+const known = readdirSync(import.meta.dirname)
+  .filter((file) => file.endsWith(".mjs") && file !== "run.mjs")
+  .map((file) => file.slice(0, -4));
+const names = process.argv.slice(2);
+
+if (names.length === 0 || names.some((name) => !known.includes(name))) {
+  console.error(`usage: npm run bench -- NAME…   one of: ${known.join(", ")}`);
+  process.exit(2);
+}
+if (!existsSync(new URL("../dist/package.json", import.meta.url))) {
+  console.error("The benches measure the built program: run `npm run build` first.");
+  process.exit(2);
+}
+for (const name of names) {
+  const { run } = await import(`./${name}.mjs`);
+  await run((figure) => console.log(JSON.stringify({ bench: name, ...figure })));
+}

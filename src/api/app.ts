@@ -1,0 +1,153 @@
+import { randomBytes } from "node:crypto";
+import { type Context, Hono } from "hono";
+import { Question } from "#query/question.ts";
+import { Failure } from "#runtime/failure.ts";
+import { type AdmittedRequest, admit, guard } from "./admission.ts";
+import type { ApiDependencies } from "./dependencies.ts";
+import { listParameters, readParameters, validate } from "./parameters.ts";
+import { problemResponse } from "./problem.ts";
+import type { Route } from "./route.ts";
+import { apiRoutes } from "./routes.ts";
+import { SECURITY_HEADERS, serveStatic } from "./static-files.ts";
+
+const LONGEST_JSON_BODY = 2_000_000;
+/** For every read that answers a route. */
+const READ_LIMITS = { timeoutMs: 30_000, resultRows: 500_000, resultBytes: 200_000_000 };
+
+/**
+ * Everything under /api/, the probes, and the web interface, as a function of requests. Every request passes the guard (Host
+ * and Origin) first; every error leaves as problem+json.
+ */
+export function createApi(dependencies: ApiDependencies): Hono {
+  const app = new Hono();
+  const startedMs = dependencies.clock.nowMs();
+  const routes = apiRoutes(startedMs);
+
+  app.use(async (context, next) => {
+    await next();
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) context.res.headers.set(name, value);
+    if (!context.res.headers.has("content-security-policy"))
+      context.res.headers.set("content-security-policy", "default-src 'none'; frame-ancestors 'none'");
+  });
+  app.onError((error) => problemResponse(error));
+
+  for (const route of routes)
+    app.on(route.method.toUpperCase(), `/api${route.path.replaceAll(/\{(\w+)\}/g, ":$1")}`, (context) =>
+      answerRoute(route, context, dependencies),
+    );
+  app.all("/api/*", (context) => {
+    const path = new URL(context.req.url).pathname;
+    const here = routes.filter((route) => matches(route.path, path));
+    if (here.length === 0) throw new Failure("not-found", `no route ${path.slice(0, 200)}`);
+    const response = problemResponse(
+      new Failure("method-not-allowed", `${context.req.method} is not for ${path.slice(0, 200)}`),
+    );
+    response.headers.set("allow", here.map((route) => route.method.toUpperCase()).join(", "));
+    return response;
+  });
+
+  app.get("/healthz", () => new Response("ok\n", { headers: { "content-type": "text/plain; charset=utf-8" } }));
+  app.get("/readyz", () => {
+    const { state, lastFailure } = dependencies.engine.status();
+    const ready = state === "ready";
+    return new Response(
+      ready ? "ready\n" : `engine: ${state}${lastFailure === undefined ? "" : `: ${lastFailure}`}\n`,
+      {
+        status: ready ? 200 : 503,
+        headers: { "content-type": "text/plain; charset=utf-8" },
+      },
+    );
+  });
+
+  app.get("*", async (context) => {
+    guard(dependencies.access, requestOf(context));
+    if (dependencies.webRoot !== undefined) {
+      const nonce = randomBytes(16).toString("base64url");
+      const found = await serveStatic(
+        dependencies.webRoot,
+        new URL(context.req.url).pathname,
+        context.req.raw.headers,
+        nonce,
+      );
+      if (found !== undefined) return found;
+    }
+    throw new Failure("not-found", "nothing here");
+  });
+  return app;
+}
+
+async function answerRoute(route: Route, context: Context, dependencies: ApiDependencies): Promise<Response> {
+  const request = context.req.raw;
+  const visitor = admit(dependencies.access, requestOf(context), route.need);
+  const query = validate(
+    route.query.strict(),
+    readParameters(new URL(request.url).searchParams, listParameters(route.query)),
+  );
+  const path = validate(route.pathParameters, context.req.param());
+  const body = await readBody(route, request);
+  const question = new Question(
+    dependencies.engine,
+    { tenant: visitor.tenant, nowUnixNano: dependencies.clock.nowUnixNano(), limits: READ_LIMITS },
+    request.signal,
+  );
+  const asked = {
+    path,
+    query,
+    body,
+    headers: request.headers,
+    visitor,
+    question,
+    dependencies,
+    signal: request.signal,
+  };
+  const answer = await route.handle(asked as never);
+  if (answer instanceof Response) return answer;
+  return new Response(JSON.stringify(answer), {
+    headers: { "content-type": "application/json", "cache-control": "no-store" },
+  });
+}
+
+async function readBody(route: Route, request: Request): Promise<unknown> {
+  if (route.body === undefined && route.textBody === undefined) return undefined;
+  const most = route.textBody ?? LONGEST_JSON_BODY;
+  const text = await readText(request, most);
+  if (route.body === undefined) return text;
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new Failure("bad-request", "body: is no JSON", { cause: error });
+  }
+  return validate(route.body, json);
+}
+
+/** The body as text; throws too-large as soon as it is longer than `most` bytes. */
+async function readText(request: Request, most: number): Promise<string> {
+  if (request.body === null) return "";
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of request.body as unknown as AsyncIterable<Uint8Array>) {
+    size += part.byteLength;
+    if (size > most) throw new Failure("too-large", `the body is longer than ${most} bytes`, { remedy: "Send less." });
+    parts.push(part);
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(parts));
+  } catch (error) {
+    throw new Failure("bad-request", "body: is no UTF-8", { cause: error });
+  }
+}
+
+function requestOf(context: Context): AdmittedRequest {
+  const headers: Record<string, string> = {};
+  context.req.raw.headers.forEach((value, name) => {
+    headers[name] = value;
+  });
+  return { method: context.req.method, headers };
+}
+
+function matches(pattern: string, path: string): boolean {
+  const parts = `/api${pattern}`.split("/");
+  const asked = path.split("/");
+  return parts.length === asked.length && parts.every((part, index) => part.startsWith("{") || part === asked[index]);
+}

@@ -1,0 +1,37 @@
+import type { Access } from "#access/access.ts";
+import type { Engine } from "#engine/engine.ts";
+import type { Signal } from "#model/batch.ts";
+import type { Clock } from "#runtime/clock.ts";
+import type { DemoReveal, DemoState, Ledger, Status } from "./contract/shapes.ts";
+
+/** What the API needs of the rest of the program. */
+export interface ApiDependencies {
+  readonly engine: Engine;
+  /** The ledger of records as it stands now. */
+  readonly ingestLedger: () => Readonly<Record<Signal, Ledger>>;
+  readonly access: Access;
+  readonly clock: Clock;
+  readonly version: string;
+  /** Where people and senders reach this program, as URLs. */
+  readonly addresses: Status["addresses"];
+  readonly disk: () => Status["disk"];
+  readonly demo?: DemoControl;
+  /** Folder of the built web interface. */
+  readonly webRoot?: string;
+}
+
+/** Who asks, for which tenant. */
+export interface Visitor {
+  /** For documents' owner. */
+  readonly name: string;
+  readonly tenant: string;
+}
+
+/** The demo shop's switch; absent outside the demo. */
+export interface DemoControl {
+  state(): Promise<DemoState>;
+  /** Causes one trouble at random. Throws conflict while one is going on. */
+  break(): Promise<DemoState>;
+  /** Says what was done and undoes it. Throws conflict when nothing is broken. */
+  reveal(): Promise<DemoReveal>;
+}

@@ -1,0 +1,36 @@
+import type { Route } from "./route.ts";
+import { logFacetRoute, logFieldsRoute, logHistogramRoute, logsRoute } from "./routes/logs.ts";
+import { servicesRoute } from "./routes/service-list.ts";
+import {
+  differencesRoute,
+  heatmapRoute,
+  spanFacetRoute,
+  spanFieldsRoute,
+  spanHistogramRoute,
+  spansRoute,
+} from "./routes/spans.ts";
+import { sqlRoute } from "./routes/sql.ts";
+import { statusRoute } from "./routes/status.ts";
+import { spanRoute, traceRoute, tracesRoute } from "./routes/traces.ts";
+
+/** Every route under /api. */
+export function apiRoutes(startedMs: number): readonly Route[] {
+  return [
+    statusRoute(startedMs),
+    servicesRoute,
+    tracesRoute,
+    traceRoute,
+    spanRoute,
+    spansRoute,
+    heatmapRoute,
+    spanHistogramRoute,
+    spanFacetRoute,
+    spanFieldsRoute,
+    differencesRoute,
+    logsRoute,
+    logHistogramRoute,
+    logFacetRoute,
+    logFieldsRoute,
+    sqlRoute,
+  ];
+}

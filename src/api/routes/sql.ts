@@ -1,0 +1,127 @@
+import { z } from "zod";
+import type { EngineValue } from "#engine/engine.ts";
+import { Failure } from "#runtime/failure.ts";
+import { validate } from "../parameters.ts";
+import { route } from "../route.ts";
+
+/** ClickHouse's text formats and how they are named on the wire. Binary ones are left out: nothing here reads them. */
+export const SQL_FORMATS: Readonly<Record<string, string>> = {
+  JSON: "application/json",
+  JSONStrings: "application/json",
+  JSONColumns: "application/json",
+  JSONColumnsWithMetadata: "application/json",
+  JSONCompact: "application/json",
+  JSONCompactStrings: "application/json",
+  JSONCompactColumns: "application/json",
+  JSONObjectEachRow: "application/json",
+  JSONEachRow: "application/x-ndjson",
+  JSONStringsEachRow: "application/x-ndjson",
+  JSONCompactEachRow: "application/x-ndjson",
+  JSONCompactEachRowWithNames: "application/x-ndjson",
+  JSONCompactEachRowWithNamesAndTypes: "application/x-ndjson",
+  JSONLines: "application/x-ndjson",
+  NDJSON: "application/x-ndjson",
+  CSV: "text/csv; charset=utf-8",
+  CSVWithNames: "text/csv; charset=utf-8; header=present",
+  CSVWithNamesAndTypes: "text/csv; charset=utf-8; header=present",
+  TSV: "text/tab-separated-values; charset=utf-8",
+  TSVRaw: "text/tab-separated-values; charset=utf-8",
+  TSVWithNames: "text/tab-separated-values; charset=utf-8",
+  TSVWithNamesAndTypes: "text/tab-separated-values; charset=utf-8",
+  TabSeparated: "text/tab-separated-values; charset=utf-8",
+  TabSeparatedRaw: "text/tab-separated-values; charset=utf-8",
+  TabSeparatedWithNames: "text/tab-separated-values; charset=utf-8",
+  TabSeparatedWithNamesAndTypes: "text/tab-separated-values; charset=utf-8",
+  Values: "text/plain; charset=utf-8",
+  SQLInsert: "text/plain; charset=utf-8",
+  TSKV: "text/plain; charset=utf-8",
+  Vertical: "text/plain; charset=utf-8",
+  VerticalRaw: "text/plain; charset=utf-8",
+  Pretty: "text/plain; charset=utf-8",
+  PrettyMonoBlock: "text/plain; charset=utf-8",
+  PrettyNoEscapes: "text/plain; charset=utf-8",
+  PrettyCompact: "text/plain; charset=utf-8",
+  PrettyCompactMonoBlock: "text/plain; charset=utf-8",
+  PrettyCompactNoEscapes: "text/plain; charset=utf-8",
+  PrettySpace: "text/plain; charset=utf-8",
+  PrettyJSONEachRow: "text/plain; charset=utf-8",
+  Markdown: "text/markdown; charset=utf-8",
+  XML: "application/xml; charset=utf-8",
+};
+
+const LONGEST_STATEMENT = 200_000;
+
+const value: z.ZodType<EngineValue> = z.lazy(() =>
+  z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(value), z.record(z.string(), value)]),
+);
+
+const statement = z.strictObject({
+  query: z.string().min(1).max(LONGEST_STATEMENT),
+  parameters: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/), value).optional(),
+});
+
+/** Limits of one statement that a person wrote. */
+const LIMITS = { timeoutMs: 30_000, resultRows: 100_000, resultBytes: 50_000_000 };
+
+export const sqlRoute = route({
+  method: "post",
+  path: "/sql",
+  summary: "Read-only SQL over this tenant's rows",
+  description:
+    "One SELECT in ClickHouse's dialect, as the body or as JSON `{query, parameters}` with `{name:Type}` in the query. The answer is in the ClickHouse format asked for; `X-Traceo-Statistics` says what it cost.",
+  pathParameters: z.object({}),
+  query: z.object({
+    format: z
+      .string()
+      .max(60)
+      .default("JSONCompact")
+      .describe("A ClickHouse text format, as JSONEachRow or CSVWithNames."),
+  }),
+  textBody: LONGEST_STATEMENT + 50_000,
+  answer: z.unknown(),
+  async handle({ query, body, headers, visitor, dependencies, signal }): Promise<Response> {
+    if (!Object.hasOwn(SQL_FORMATS, query.format))
+      throw new Failure("bad-request", `format: one of ${Object.keys(SQL_FORMATS).join(", ")}`);
+    const asked = readStatement(body, headers.get("content-type") ?? "");
+    const answer = await dependencies.engine.read(
+      {
+        sql: asked.query,
+        ...(asked.parameters === undefined ? {} : { parameters: asked.parameters }),
+        format: query.format,
+        limits: LIMITS,
+        confinedTo: { tenant: visitor.tenant },
+      },
+      signal,
+    );
+    return new Response(answer.bytes as Uint8Array<ArrayBuffer>, {
+      headers: {
+        "content-type": SQL_FORMATS[query.format]!,
+        "content-disposition": "inline",
+        "cache-control": "no-store",
+        "x-traceo-statistics": JSON.stringify({
+          elapsedMs: answer.elapsedMs,
+          rowsRead: answer.rowsRead,
+          bytesRead: answer.bytesRead,
+          partial: false,
+        }),
+      },
+    });
+  },
+});
+
+function readStatement(body: string, contentType: string): z.output<typeof statement> {
+  if (!/^application\/json\b/i.test(contentType)) return validate(statement, { query: body.trim() });
+  let json: unknown;
+  try {
+    json = JSON.parse(body);
+  } catch (error) {
+    throw new Failure(
+      "bad-request",
+      "body: is no JSON; write {query, parameters} or send the statement as text/plain",
+      {
+        cause: error,
+      },
+    );
+  }
+  return validate(statement, json);
+}

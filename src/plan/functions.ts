@@ -1,0 +1,122 @@
+/**
+ * The functions a Select may call. Each says how it is written in the engine's SQL, so that a plan never carries SQL and a
+ * name outside this table cannot reach the engine. `aggregate` marks those that fold rows.
+ */
+export interface PlanFunction {
+  /** Number of arguments: exact, or at least and at most. */
+  readonly arity: number | readonly [number, number];
+  readonly aggregate: boolean;
+  readonly sql: (...args: readonly string[]) => string;
+}
+
+const scalar = (arity: PlanFunction["arity"], sql: PlanFunction["sql"]): PlanFunction => ({
+  arity,
+  aggregate: false,
+  sql,
+});
+const aggregate = (arity: PlanFunction["arity"], sql: PlanFunction["sql"]): PlanFunction => ({
+  arity,
+  aggregate: true,
+  sql,
+});
+const plain = (name: string, arity: PlanFunction["arity"]): PlanFunction =>
+  scalar(arity, (...args) => `${name}(${args.join(", ")})`);
+const folding = (name: string, arity: PlanFunction["arity"]): PlanFunction =>
+  aggregate(arity, (...args) => `${name}(${args.join(", ")})`);
+const infix = (operator: string): PlanFunction => scalar(2, (a, b) => `(${a} ${operator} ${b})`);
+
+export const FUNCTIONS: Readonly<Record<string, PlanFunction>> = {
+  // Aggregates
+  count: folding("count", 0),
+  countIf: folding("countIf", 1),
+  sum: folding("sum", 1),
+  sumIf: folding("sumIf", 2),
+  min: folding("min", 1),
+  minIf: folding("minIf", 2),
+  max: folding("max", 1),
+  maxIf: folding("maxIf", 2),
+  avg: folding("avg", 1),
+  any: folding("any", 1),
+  anyLast: folding("anyLast", 1),
+  argMin: folding("argMin", 2),
+  argMax: folding("argMax", 2),
+  argMaxIf: folding("argMaxIf", 3),
+  uniq: folding("uniq", 1),
+  uniqExact: folding("uniqExact", 1),
+  groupArray: folding("groupArray", 1),
+  groupUniqArray: folding("groupUniqArray", 1),
+  groupUniqArrayArray: folding("groupUniqArrayArray", 1),
+  sumMap: folding("sumMap", 1),
+  sumMapIf: folding("sumMapIf", 2),
+  /** Counts in log-scale buckets of eight to a doubling (math/log-buckets.ts): map of bucket to count. */
+  durationBuckets: aggregate(1, (value) => `sumMap(map(toInt16(floor(8 * log2(greatest(${value}, 1)))), toUInt64(1)))`),
+
+  // Time. Everything is compared and bucketed as Unix nanoseconds.
+  /** A time from Unix nanoseconds, to compare a time column with. */
+  time: scalar(1, (nano) => `fromUnixTimestamp64Nano(${nano}, 'UTC')`),
+  unixNano: scalar(1, (time) => `toUnixTimestamp64Nano(toDateTime64(${time}, 9, 'UTC'))`),
+  /** The same as decimal text: JSON numbers are exact to 2^53 only. */
+  unixNanoText: scalar(1, (time) => `toString(toUnixTimestamp64Nano(toDateTime64(${time}, 9, 'UTC')))`),
+  /** The same for an array of DateTime64(9). */
+  unixNanoTexts: scalar(1, (times) => `arrayMap(t -> toString(toUnixTimestamp64Nano(t)), ${times})`),
+  /** Index of the bucket: (time, start ns, width ns). */
+  bucket: scalar(
+    3,
+    (time, start, width) => `intDiv(toUnixTimestamp64Nano(toDateTime64(${time}, 9, 'UTC')) - ${start}, ${width})`,
+  ),
+  /** Bucket of a duration, as durationBuckets counts them. */
+  durationBucket: scalar(1, (value) => `toInt16(floor(8 * log2(greatest(${value}, 1))))`),
+
+  // Values
+  text: plain("toString", 1),
+  number: plain("toFloat64OrNull", 1),
+  int: plain("toInt64", 1),
+  lower: plain("lower", 1),
+  if: plain("if", 3),
+  length: plain("length", 1),
+  prefix: scalar(2, (value, length) => `substringUTF8(${value}, 1, ${length})`),
+  has: plain("has", 2),
+  tuple: plain("tuple", [1, 8]),
+  element: scalar(2, (value, index) => `tupleElement(${value}, ${index})`),
+  concat: plain("concat", [2, 8]),
+  hash: plain("cityHash64", [1, 12]),
+  plus: infix("+"),
+  minus: infix("-"),
+  times: infix("*"),
+  divide: infix("/"),
+  modulo: infix("%"),
+  intDiv: plain("intDiv", 2),
+  greatest: plain("greatest", 2),
+  least: plain("least", 2),
+  log2: plain("log2", 1),
+  floor: plain("floor", 1),
+  array: scalar([1, 500], (...args) => `[${args.join(", ")}]`),
+  arrayConcat: plain("arrayConcat", [2, 8]),
+  arrayJoin: plain("arrayJoin", 1),
+  mapKeys: plain("mapKeys", 1),
+  /** Entries of a map as (tag, key, value): (map, tag). */
+  taggedPairs: scalar(
+    2,
+    (map, tag) => `arrayMap(p -> tuple(${tag}, p.1, p.2), CAST(${map}, 'Array(Tuple(String, String))'))`,
+  ),
+  /** The same of the keys that stand in an array: (map, tag, keys). */
+  taggedPairsOf: scalar(
+    3,
+    (map, tag, keys) =>
+      `arrayMap(p -> tuple(${tag}, p.1, p.2), arrayFilter(p -> has(${keys}, p.1), CAST(${map}, 'Array(Tuple(String, String))')))`,
+  ),
+  /** Distinct entries of an array as (tag, key, entry): (array, tag, key). */
+  taggedEntries: scalar(
+    3,
+    (array, tag, key) => `arrayMap(v -> tuple(${tag}, ${key}, toString(v)), arrayDistinct(${array}))`,
+  ),
+  map: plain("map", 2),
+};
+
+/** How many arguments are too few or too many, as a sentence; undefined when right. */
+export function arityProblem(name: string, count: number): string | undefined {
+  const known = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;
+  if (known === undefined) return `no function ${name} in plan/functions.ts`;
+  const [least, most] = typeof known.arity === "number" ? [known.arity, known.arity] : known.arity;
+  return count < least || count > most ? `${name} takes ${least} to ${most} arguments, not ${count}` : undefined;
+}
