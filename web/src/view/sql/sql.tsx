@@ -1,9 +1,8 @@
 import { useMutation } from "@tanstack/react-query";
-import { type ReactElement, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { lazy, type ReactElement, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { SqlSchema } from "../../../../src/api/contract/shapes.ts";
 import { PALETTES } from "../../look/palette.ts";
 import { FailureNote, Later, SkeletonRows, StatisticsLine } from "../../part/answer.tsx";
-import { Chart } from "../../part/chart.tsx";
 import { type Column, DataTable } from "../../part/data-table.tsx";
 import { Empty } from "../../part/empty.tsx";
 import { Icon } from "../../part/icon.tsx";
@@ -31,6 +30,9 @@ FROM spans
 WHERE start_time > now() - INTERVAL 15 MINUTE
 GROUP BY service_name
 ORDER BY spans DESC`;
+
+// Most statements draw no chart; those that do fetch it then.
+const Chart = lazy(async () => ({ default: (await import("../../part/chart.tsx")).Chart }));
 
 type Ran = { readonly kind: "rows"; readonly result: SqlResult } | { readonly kind: "plan"; readonly text: string };
 
@@ -184,22 +186,24 @@ function Result({ result }: { readonly result: SqlResult }): ReactElement {
       </div>
       {chart !== null && asChart && (
         <div className="sql-chart">
-          <Chart
-            name="Chart of the result"
-            unit="plain"
-            mode="lines"
-            height={180}
-            startMs={chart.startMs}
-            stepMs={chart.stepMs}
-            zone={zone}
-            nowMs={nowMs}
-            series={chart.series.map(({ label, values }, i) => ({
-              label,
-              values,
-              colour: chart.series.length === 1 ? palette.accent : palette.services[i % 8]!,
-              ...(i >= 8 ? { dashed: true } : {}),
-            }))}
-          />
+          <Suspense fallback={null}>
+            <Chart
+              name="Chart of the result"
+              unit="plain"
+              mode="lines"
+              height={180}
+              startMs={chart.startMs}
+              stepMs={chart.stepMs}
+              zone={zone}
+              nowMs={nowMs}
+              series={chart.series.map(({ label, values }, i) => ({
+                label,
+                values,
+                colour: chart.series.length === 1 ? palette.accent : palette.services[i % 8]!,
+                ...(i >= 8 ? { dashed: true } : {}),
+              }))}
+            />
+          </Suspense>
         </div>
       )}
       {result.rows.length === 0 ? (
