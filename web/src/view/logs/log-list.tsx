@@ -85,7 +85,6 @@ export function LogList({ rows, columns, wrap, openId, onOpen, onEnd, onTop, fet
   const tabStop = items.some((item) => item.index === active) ? active : (items[0]?.index ?? 0);
 
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: scrolling is not a control
     <div
       ref={scroller}
       className={wrap ? "log-scroller wrap" : "log-scroller"}
