@@ -64,7 +64,8 @@ export async function insertParts(
   signal?: AbortSignal,
 ): Promise<void> {
   const wanted = new Set(parts.map(({ table, date }) => `${table} ${date}`));
-  const datesFor = ({ name }: Table, { dates }: LoadBlock): readonly string[] => dates.filter((date) => wanted.has(`${name} ${date}`));
+  const datesFor = ({ name }: Table, { dates }: LoadBlock): readonly string[] =>
+    dates.filter((date) => wanted.has(`${name} ${date}`));
   await insertInto(engine, load, blocks, datesFor, signal);
 }
 

@@ -28,7 +28,7 @@ const KEY_VALUE_LIST = root.lookupType("opentelemetry.proto.common.v1.KeyValueLi
 type Message = any;
 
 export function encodeRequest(signal: Signal, request: object): Uint8Array {
-  return REQUEST[signal].encode(REQUEST[signal].fromObject(request)).finish();
+  return Uint8Array.from(REQUEST[signal].encode(REQUEST[signal].fromObject(request)).finish());
 }
 
 const big = (value: Message): bigint => {

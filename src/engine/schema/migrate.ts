@@ -2,7 +2,7 @@ import { Failure } from "#runtime/failure.ts";
 import type { Engine } from "../engine.ts";
 import { readRows } from "../rows.ts";
 import { createTableSql } from "./ddl.ts";
-import { SAMPLES_VIEW, TABLES } from "./tables.ts";
+import { TABLES, VIEWS } from "./tables.ts";
 
 /**
  * Ordered steps from an empty database to the present schema. A step is noted in `migrations` after its last statement; one
@@ -19,8 +19,11 @@ export interface Migration {
 export const MIGRATIONS: readonly Migration[] = [
   {
     version: 1,
-    name: "tables and the samples view",
-    statements: () => [...TABLES.map(createTableSql), `CREATE OR REPLACE VIEW samples AS ${SAMPLES_VIEW}`],
+    name: "tables and views",
+    statements: () => [
+      ...TABLES.map(createTableSql),
+      ...VIEWS.map(({ name, select }) => `CREATE OR REPLACE VIEW ${name} AS ${select}`),
+    ],
   },
 ];
 

@@ -490,7 +490,7 @@ export const TABLES: readonly Table[] = [
  * from the series id (their maps are sorted), so grouping by them makes the rows of all days one and lets a filter such as
  * `attributes['k'] = 'v'` reach the few series before it reaches the many points.
  */
-export const SAMPLES_VIEW = `SELECT p.tenant AS tenant, p.metric_name AS metric_name, p.series_id AS series_id, p.time AS time, p.start_time AS start_time,
+const SAMPLES = `SELECT p.tenant AS tenant, p.metric_name AS metric_name, p.series_id AS series_id, p.time AS time, p.start_time AS start_time,
     p.value AS value, p.flags AS flags, s.metric_type AS metric_type, s.temporality AS temporality, s.is_monotonic AS is_monotonic, s.unit AS unit,
     s.service_name AS service_name, s.attributes AS attributes, s.resource AS resource,
     JSONExtract(s.resource, '${ATTRIBUTES}') AS resource_attributes, p.load AS load
@@ -499,3 +499,11 @@ export const SAMPLES_VIEW = `SELECT p.tenant AS tenant, p.metric_name AS metric_
     SELECT tenant, metric_name, series_id, metric_type, temporality, is_monotonic, unit, service_name, attributes, resource
     FROM series GROUP BY ALL
   ) AS s USING (tenant, metric_name, series_id)`;
+
+export interface View {
+  readonly name: string;
+  readonly select: string;
+}
+
+/** Views that people query; a confined reader sees through them what it sees in the tables. */
+export const VIEWS: readonly View[] = [{ name: "samples", select: SAMPLES }];

@@ -84,8 +84,13 @@ export class Source {
   length(position: number, end: number): number {
     const length = this.varint32(position, end);
     const finish = this.next + length;
-    if (finish > end || (length > 0x7f && this.high !== 0)) {
-      throw new WireError(position, `a length of ${length} bytes runs past the end of its message`);
+    // `high` is of this varint only if it has several bytes.
+    const isHuge = this.next > position + 1 && this.high !== 0;
+    if (finish > end || isHuge) {
+      throw new WireError(
+        position,
+        `a length of ${isHuge ? "over 4 GiB" : `${length} bytes`} runs past the end of its message`,
+      );
     }
     return finish;
   }
