@@ -19,6 +19,6 @@ export function admit(access: Access, request: AdmittedRequest, need: Need): Vis
 
 /** Host and Origin only: for pages that anybody may read. */
 export function guard(access: Access, request: AdmittedRequest): void {
-  const refused = access.guard.check(request);
+  const refused = access.guard(request);
   if (refused !== undefined) throw refused;
 }

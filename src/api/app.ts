@@ -4,14 +4,13 @@ import { Question } from "#query/question.ts";
 import { Failure } from "#runtime/failure.ts";
 import { type AdmittedRequest, admit, guard } from "./admission.ts";
 import type { ApiDependencies } from "./dependencies.ts";
-import { readParameters, validate } from "./parameters.ts";
+import { listParameters, readParameters, validate } from "./parameters.ts";
 import { problemResponse } from "./problem.ts";
 import type { Route } from "./route.ts";
 import { apiRoutes } from "./routes.ts";
 import { SECURITY_HEADERS, serveStatic } from "./static-files.ts";
 
 const LONGEST_JSON_BODY = 2_000_000;
-const LISTS: ReadonlySet<string> = new Set(["where", "groupBy", "select"]);
 /** For every read that answers a route. */
 const READ_LIMITS = { timeoutMs: 30_000, resultRows: 500_000, resultBytes: 200_000_000 };
 
@@ -80,7 +79,10 @@ export function createApi(dependencies: ApiDependencies): Hono {
 async function answerRoute(route: Route, context: Context, dependencies: ApiDependencies): Promise<Response> {
   const request = context.req.raw;
   const visitor = admit(dependencies.access, requestOf(context), route.need);
-  const query = validate(route.query.strict(), readParameters(new URL(request.url).searchParams, LISTS));
+  const query = validate(
+    route.query.strict(),
+    readParameters(new URL(request.url).searchParams, listParameters(route.query)),
+  );
   const path = validate(route.pathParameters, context.req.param());
   const body = await readBody(route, request);
   const question = new Question(

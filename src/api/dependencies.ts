@@ -29,7 +29,7 @@ export interface Visitor {
 
 /** The demo shop's switch; absent outside the demo. */
 export interface DemoControl {
-  state(): DemoState;
+  state(): Promise<DemoState>;
   /** Causes one trouble at random. Throws conflict while one is going on. */
   break(): Promise<DemoState>;
   /** Says what was done and undoes it. Throws conflict when nothing is broken. */

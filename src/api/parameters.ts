@@ -61,6 +61,16 @@ export function predicateOf(signal: FilteredSignal, texts: readonly string[]): P
   return filtersPredicate(signal, parseFilters(texts));
 }
 
+/** Names of the parameters that may be given several times. */
+export function listParameters(query: z.ZodObject): ReadonlySet<string> {
+  return new Set(
+    Object.entries(query.shape).flatMap(([name, schema]) => {
+      const inner = schema instanceof z.ZodDefault || schema instanceof z.ZodOptional ? schema.unwrap() : schema;
+      return inner instanceof z.ZodArray ? [name] : [];
+    }),
+  );
+}
+
 /** Query parameters as an object: names in `lists` always as arrays, others as text. Throws bad-request for one given twice. */
 export function readParameters(search: URLSearchParams, lists: ReadonlySet<string>): Record<string, string | string[]> {
   const read: Record<string, string | string[]> = Object.create(null);

@@ -1,11 +1,38 @@
 import type { Route } from "./route.ts";
-import { logsRoute } from "./routes/logs.ts";
+import { homeRoute } from "./routes/home.ts";
+import { logFacetRoute, logFieldsRoute, logHistogramRoute, logsRoute } from "./routes/logs.ts";
 import { servicesRoute } from "./routes/service-list.ts";
+import {
+  differencesRoute,
+  heatmapRoute,
+  spanFacetRoute,
+  spanFieldsRoute,
+  spanHistogramRoute,
+  spansRoute,
+} from "./routes/spans.ts";
 import { sqlRoute } from "./routes/sql.ts";
 import { statusRoute } from "./routes/status.ts";
-import { traceRoute, tracesRoute } from "./routes/traces.ts";
+import { spanRoute, traceRoute, tracesRoute } from "./routes/traces.ts";
 
 /** Every route under /api. */
 export function apiRoutes(startedMs: number): readonly Route[] {
-  return [statusRoute(startedMs), servicesRoute, tracesRoute, traceRoute, logsRoute, sqlRoute];
+  return [
+    statusRoute(startedMs),
+    homeRoute(startedMs),
+    servicesRoute,
+    tracesRoute,
+    traceRoute,
+    spanRoute,
+    spansRoute,
+    heatmapRoute,
+    spanHistogramRoute,
+    spanFacetRoute,
+    spanFieldsRoute,
+    differencesRoute,
+    logsRoute,
+    logHistogramRoute,
+    logFacetRoute,
+    logFieldsRoute,
+    sqlRoute,
+  ];
 }

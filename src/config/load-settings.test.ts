@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { DECODE_LIMITS } from "#wire/limits.ts";
 import { loadSettings } from "./load-settings.ts";
 import { parseDuration, parseSize, printDuration, printSize } from "./quantity.ts";
 import { printReference } from "./reference.ts";
@@ -13,6 +14,10 @@ const file = (text: string): string => {
 };
 
 describe("settings", () => {
+  it("says the same about decoding as the decoder", () => {
+    expect(loadSettings({}).ingest.limits).toEqual(DECODE_LIMITS);
+  });
+
   it("has safe defaults", () => {
     const settings = loadSettings({});
     expect([settings.listen, settings.otlpGrpc, settings.otlpHttp]).toEqual([
@@ -28,14 +33,14 @@ describe("settings", () => {
     const path = file("listen: 127.0.0.1:1\notlpHttp: 127.0.0.1:2\nretention:\n  logs: 3d\nquery:\n  timeout: 5s\n");
     const settings = loadSettings({
       file: path,
-      environment: { TRACEO_OTLP_HTTP: "127.0.0.1:3", TRACEO_INGEST_MAX_RECORDS: "7", HOME: "/x" },
+      environment: { TRACEO_OTLP_HTTP: "127.0.0.1:3", TRACEO_INGEST_LIMITS_RECORDS: "7", HOME: "/x" },
       flags: { listen: "127.0.0.1:9", "access.noAuth": true },
     });
     expect(settings.listen).toBe("127.0.0.1:9");
     expect(settings.otlpHttp).toBe("127.0.0.1:3");
     expect(settings.retention.logs).toBe(3 * 86_400_000);
     expect(settings.query.timeout).toBe(5000);
-    expect(settings.ingest.maxRecords).toBe(7);
+    expect(settings.ingest.limits.records).toBe(7);
     expect(settings.access.noAuth).toBe(true);
   });
 

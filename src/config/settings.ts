@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { DECODE_LIMITS } from "#wire/limits.ts";
 import { parseDuration, parseSize } from "./quantity.ts";
 
 /**
@@ -77,29 +78,51 @@ export const settingsSchema = z.strictObject({
   ingest: z
     .strictObject({
       maxBody: size("32MiB").describe("Largest request body as sent. Larger: 413."),
-      maxDecompressed: size("128MiB").describe("Largest body after decompression. Larger: 413."),
       maxInFlight: size("256MiB").describe(
         "Bytes of bodies being received, decoded or made durable. Past it: 429 with Retry-After.",
       ),
       maxKept: size("128MiB").describe(
         "Decoded batches kept in memory for the loader; what is beyond is decoded again from the journal.",
       ),
-      maxRecords: count(1_000_000).describe("Records in one request. More: 413."),
-      maxAttributes: count(256).describe(
-        "Attributes of one record, resource or scope; what is beyond is dropped and counted.",
-      ),
-      maxKeyBytes: count(1024).describe("Length of an attribute key in bytes."),
-      maxValueBytes: count(1_048_576).describe(
-        "Length of a string value or log body in bytes; longer ones are cut and counted.",
-      ),
-      maxDepth: count(16).describe("Nesting of attribute values."),
-      maxEvents: count(1024).describe("Events, and links, of one span; what is beyond is dropped and counted."),
       outside: z
         .enum(["clamp", "reject"])
         .default("clamp")
         .describe("What happens to a record whose time is outside retention or too far ahead."),
       maxAhead: duration("1h").describe("How far a record's time may lie ahead of this host's clock."),
       linger: duration("400ms").describe("How long the loader waits for more records before it loads what there is."),
+      limits: z
+        .strictObject({
+          decompressedBytes: size("32MiB").describe("Largest body after decompression. Larger: 413."),
+          columnBytes: size("64MiB").describe("Memory that one decoded batch may take. More: 413."),
+          records: count(DECODE_LIMITS.records).describe("Records in one request. More: 413."),
+          attributes: count(DECODE_LIMITS.attributes).describe(
+            "Attributes of one record, event, link, exemplar, scope or resource; further ones are dropped and counted.",
+          ),
+          keyBytes: count(DECODE_LIMITS.keyBytes).describe(
+            "Bytes of an attribute key; a longer one is dropped with its value.",
+          ),
+          keysPerBatch: count(DECODE_LIMITS.keysPerBatch).describe(
+            "Different attribute keys in one request; attributes with further ones are dropped.",
+          ),
+          valueBytes: size("64KiB").describe("Bytes of an attribute value; longer ones are cut and counted."),
+          textBytes: size("1MiB").describe(
+            "Bytes of a log body, name or status message; longer ones are cut and counted.",
+          ),
+          nesting: count(DECODE_LIMITS.nesting).describe("How deep arrays and maps may stand in each other."),
+          eventsPerSpan: count(DECODE_LIMITS.eventsPerSpan).describe(
+            "Events of one span; further ones are dropped and counted.",
+          ),
+          linksPerSpan: count(DECODE_LIMITS.linksPerSpan).describe(
+            "Links of one span; further ones are dropped and counted.",
+          ),
+          bucketsPerPoint: count(DECODE_LIMITS.bucketsPerPoint).describe(
+            "Buckets or quantiles of one data point; a point with more is rejected.",
+          ),
+          exemplarsPerPoint: count(DECODE_LIMITS.exemplarsPerPoint).describe(
+            "Exemplars of one data point; further ones are dropped.",
+          ),
+        })
+        .prefault({}),
       loadRows: count(65_536).describe("Records that make a load at once."),
     })
     .prefault({}),

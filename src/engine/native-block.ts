@@ -1,9 +1,18 @@
-import type { Batch, LogBatch, MetricBatch, Signal, SpanBatch } from "#model/batch.ts";
+import {
+  type AttributeColumns,
+  AttributeType,
+  type Batch,
+  type LogBatch,
+  type MetricBatch,
+  type Signal,
+  type SpanBatch,
+} from "#model/batch.ts";
+import { Bytes } from "#pipeline/bytes.ts";
 import { SeriesSeen } from "#pipeline/series-seen.ts";
 import { type OutsideCounts, type PlacedRows, placeLogs, placeSpans, type TimeWindow } from "#pipeline/time-window.ts";
 import { BuildMemory } from "./native-columns.ts";
 import { DateSet } from "./native-dates.ts";
-import { LogColumns, type LogRange, TemplateLimit } from "./native-logs.ts";
+import { LoadTemplates, LogColumns, type LogRange } from "./native-logs.ts";
 import { arrangeMetrics } from "./native-metrics.ts";
 import type { OriginRange } from "./native-origin.ts";
 import { ExemplarColumns, HistogramColumns, PointColumns } from "./native-points.ts";
@@ -76,9 +85,62 @@ export function buildBlocks(signal: Signal, batches: readonly PreparedBatch[], c
 
 const encoder = new TextEncoder();
 
-/** A Buffer as a Uint8Array. */
-function plain(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/**
+ * About how many bytes a batch will take as a block; rather too many than too few. A row repeats its resource and scope, so a
+ * small body with one huge resource over many rows grows out of all proportion: receivers refuse what is too large, loaders
+ * cut loads by it.
+ */
+export function estimateBlockBytes(batch: Batch): number {
+  const repeated =
+    batch.signal === "metrics"
+      ? [batch.numbers, batch.histograms, batch.exponentials, batch.summaries].reduce((sum, { count, metric }) => {
+          const { resource, scope } = batch.metrics;
+          return (
+            sum +
+            repeatedBytes(
+              batch,
+              count,
+              (row) => resource[metric[row]!]!,
+              (row) => scope[metric[row]!]!,
+            )
+          );
+        }, 0)
+      : repeatedBytes(
+          batch,
+          batch.count,
+          (row) => batch.resource[row]!,
+          (row) => batch.scope[row]!,
+        );
+  return batch.body.length * 2 + batch.count * ROW_BYTES + repeated;
+}
+
+/** Numbers, offsets, ids in hex and lengths of a row. */
+const ROW_BYTES = 320;
+
+function repeatedBytes(
+  { resources, scopes }: Batch,
+  count: number,
+  resourceOf: (row: number) => number,
+  scopeOf: (row: number) => number,
+): number {
+  const resourceBytes = Float64Array.from({ length: resources.count }, (_, owner) =>
+    attributesBytes(resources.attributes, owner),
+  );
+  const scopeBytes = Float64Array.from({ length: scopes.count }, (_, owner) =>
+    attributesBytes(scopes.attributes, owner),
+  );
+  let bytes = 0;
+  for (let row = 0; row < count; row++) bytes += resourceBytes[resourceOf(row)]! + scopeBytes[scopeOf(row)]!;
+  return bytes;
+}
+
+function attributesBytes({ offset, type, high }: AttributeColumns, owner: number): number {
+  let bytes = 8;
+  for (let entry = offset[owner]!; entry < offset[owner + 1]!; entry++) {
+    const kind = type[entry]!;
+    bytes += kind === AttributeType.string || kind >= AttributeType.bytes ? high[entry]! + 7 : 26;
+  }
+  return bytes;
 }
 
 interface Counts {
@@ -117,7 +179,7 @@ function buildLogs(
     const placed = placeLogs(batch, window, receivedUnixNano, countsFor(window, counts));
     return rangesOf(prepared, placed);
   });
-  const templates = new TemplateLimit();
+  const templates = new LoadTemplates();
   return buildStream("logs", ranges, memory, (block) => new LogColumns(block, memory, templates));
 }
 
@@ -128,8 +190,8 @@ function buildMetrics(
 ): BuiltBlock[] {
   const sources = batches.map(({ batch, tenant, window, receivedUnixNano }) => ({
     batch,
-    body: plain(batch.body),
-    tenant: encoder.encode(tenant),
+    body: new Bytes(batch.body),
+    tenant: new Bytes(encoder.encode(tenant)),
     window,
     receivedUnixNano,
     counts: countsFor(window, counts),
@@ -150,8 +212,8 @@ interface TimedRange<B extends Batch> extends OriginRange<B> {
 
 function rangesOf<B extends SpanBatch | LogBatch>(prepared: PreparedBatch<B>, placed: PlacedRows): TimedRange<B>[] {
   const { batch, receivedUnixNano } = prepared;
-  const body = plain(batch.body);
-  const tenant = encoder.encode(prepared.tenant);
+  const body = new Bytes(batch.body);
+  const tenant = new Bytes(encoder.encode(prepared.tenant));
   const ranges: TimedRange<B>[] = [];
   for (let i = 0; i < placed.runs.length; i += 2) {
     ranges.push({
@@ -221,15 +283,29 @@ function* cut<R extends { readonly from: number; readonly to: number }>(ranges: 
   if (rows > 0) yield block;
 }
 
+/** Of each kind: the names and types of its columns as they stand in a block. */
+const headers = new Map<StagedKind, readonly Uint8Array[]>();
+
+function headersOf(kind: StagedKind): readonly Uint8Array[] {
+  let known = headers.get(kind);
+  if (known === undefined) {
+    known = STAGED[kind].map(({ name, type }) => {
+      const texts = [name, type].map((text) => encoder.encode(text));
+      return Uint8Array.from(texts.flatMap((text) => [text.length, ...text]));
+    });
+    headers.set(kind, known);
+  }
+  return known;
+}
+
 function writeBlock(out: NativeWriter, kind: StagedKind, rows: number, columns: BlockColumns): void {
   const staged = STAGED[kind];
+  const header = headersOf(kind);
   out.varint(staged.length);
   out.varint(rows);
-  for (const { name, type } of staged) {
-    for (const text of [name, type]) {
-      const bytes = encoder.encode(text);
-      out.string(bytes, 0, bytes.length);
-    }
+  for (let column = 0; column < staged.length; column++) {
+    out.raw(header[column]!);
+    const { name } = staged[column]!;
     if (!columns.write(name, out)) throw new TypeError(`no writer for column ${kind}.${name}`);
   }
 }

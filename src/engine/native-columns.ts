@@ -1,9 +1,10 @@
 import { ABSENT, type AttributeColumns, AttributeType, type Batch, type Refs } from "#model/batch.ts";
 import { ByteText } from "#pipeline/byte-text.ts";
+import type { Bytes } from "#pipeline/bytes.ts";
 import type { TimeHalves } from "#pipeline/time-window.ts";
-import { doubleText, printInt, printValue } from "#pipeline/value-text.ts";
+import { NUMBER_BYTES, printScalar, printValue } from "#pipeline/value-text.ts";
 import { ByteDictionary, indexRefs } from "./native-dictionary.ts";
-import { ChunkPool, type NativeWriter, putVarint } from "./native-writer.ts";
+import { ChunkPool, copyBytes, type NativeWriter, putVarint } from "./native-writer.ts";
 
 /**
  * Columns of decoded batches written as columns of a Native block. A block takes its rows from ranges of several batches;
@@ -17,8 +18,8 @@ import { ChunkPool, type NativeWriter, putVarint } from "./native-writer.ts";
 /** Rows (or events, links, exemplars) `from … to - 1` of one batch. */
 export interface Range<B extends Batch = Batch> {
   readonly batch: B;
-  /** The batch's body as a plain Uint8Array, so that hot loops see one kind of array. */
-  readonly body: Uint8Array;
+  /** The batch's body. */
+  readonly body: Bytes;
   readonly from: number;
   readonly to: number;
 }
@@ -58,26 +59,25 @@ export function writeStrings<R extends Range>(
   refsOf: (range: R) => Refs,
 ): void {
   for (const range of ranges) {
-    const { body, from, to } = range;
+    const { body, to } = range;
     const { start, length } = refsOf(range);
-    let { bytes, position } = out;
-    let limit = bytes.length;
-    for (let row = from; row < to; row++) {
-      const size = length[row]!;
-      if (position + size + 5 > limit) {
-        out.position = position;
-        out.reserve(size + 5);
-        ({ bytes, position } = out);
-        limit = bytes.length;
+    let row = range.from;
+    while (row < to) {
+      out.reserve(length[row]! + 5);
+      // Constant inside the loop: that is what makes access to them cheap.
+      const { bytes, view } = out;
+      const limit = bytes.length - 5;
+      let { position } = out;
+      for (; row < to; row++) {
+        const size = length[row]!;
+        if (position + size > limit) break;
+        if (size < 128) bytes[position++] = size;
+        else position = putVarint(bytes, position, size);
+        copyBytes(body, start[row]!, bytes, view, position, size);
+        position += size;
       }
-      if (size < 128) bytes[position++] = size;
-      else position = putVarint(bytes, position, size);
-      const source = start[row]!;
-      if (size <= 48) for (let i = 0; i < size; i++) bytes[position + i] = body[source + i]!;
-      else bytes.set(body.subarray(source, source + size), position);
-      position += size;
+      out.position = position;
     }
-    out.position = position;
   }
 }
 
@@ -100,12 +100,13 @@ export function writeLowCardinality<R extends Range>(
   dictionary.write(out, indices, count);
 }
 
-const HEX_DIGITS = "0123456789abcdef";
-/** Two hex digits of a byte as a little-endian UInt16. */
-const HEX = Uint16Array.from(
-  { length: 256 },
-  (_, byte) => HEX_DIGITS.charCodeAt(byte >> 4) | (HEX_DIGITS.charCodeAt(byte & 15) << 8),
-);
+/** The hex digits of two bytes (the lower half of `pair`, first byte lowest), as a little-endian word. */
+function hexOf(pair: number): number {
+  const nibbles = ((pair & 0xf0) >> 4) | ((pair & 0x0f) << 8) | ((pair & 0xf000) << 4) | ((pair & 0x0f00) << 16);
+  // Four lanes at once: 10 and more carry into the fifth bit, and are 39 further on in ASCII.
+  const letters = ((nibbles + 0x06060606) >> 4) & 0x01010101;
+  return nibbles + 0x30303030 + letters * 39;
+}
 
 /** String: ids of `size` bytes in hex, '' where absent. */
 export function writeIds<R extends Range>(
@@ -115,26 +116,29 @@ export function writeIds<R extends Range>(
   offsetsOf: (range: R) => Uint32Array,
 ): void {
   for (const range of ranges) {
-    const { body, from, to } = range;
+    const source = range.body.view;
     const offsets = offsetsOf(range);
-    let { bytes, view, position } = out;
-    let limit = bytes.length;
-    for (let row = from; row < to; row++) {
-      if (position + 33 > limit) {
-        out.position = position;
-        out.reserve(33);
-        ({ bytes, view, position } = out);
-        limit = bytes.length;
+    let row = range.from;
+    while (row < range.to) {
+      out.reserve(33);
+      const { view } = out;
+      let { position } = out;
+      const end = Math.min(range.to, row + Math.floor((view.byteLength - position) / 33));
+      for (; row < end; row++) {
+        const offset = offsets[row]!;
+        if (offset === ABSENT) {
+          view.setUint8(position++, 0);
+          continue;
+        }
+        view.setUint8(position++, size * 2);
+        for (let i = 0; i < size; i += 4, position += 8) {
+          const word = source.getInt32(offset + i, true);
+          view.setInt32(position, hexOf(word), true);
+          view.setInt32(position + 4, hexOf(word >>> 16), true);
+        }
       }
-      const offset = offsets[row]!;
-      if (offset === ABSENT) {
-        bytes[position++] = 0;
-        continue;
-      }
-      bytes[position++] = size * 2;
-      for (let i = 0; i < size; i++, position += 2) view.setUint16(position, HEX[body[offset + i]!]!, true);
+      out.position = position;
     }
-    out.position = position;
   }
 }
 
@@ -277,54 +281,42 @@ export function writeIndices(
 export function writeValues(
   out: NativeWriter,
   text: ByteText,
-  body: Uint8Array,
+  body: Bytes,
   columns: AttributeColumns,
   from: number,
   to: number,
 ): void {
   const { type, low, high } = columns;
-  let { bytes, position } = out;
-  let limit = bytes.length;
-  for (let i = from; i < to; i++) {
-    const kind = type[i]!;
-    if (kind === AttributeType.string) {
-      const start = low[i]!;
-      const length = high[i]!;
-      if (position + length + 5 > limit) {
-        out.position = position;
-        out.reserve(length + 5);
-        ({ bytes, position } = out);
-        limit = bytes.length;
-      }
-      if (length < 128) bytes[position++] = length;
-      else position = putVarint(bytes, position, length);
-      if (length <= 48) for (let j = 0; j < length; j++) bytes[position + j] = body[start + j]!;
-      else bytes.set(body.subarray(start, start + length), position);
-      position += length;
-      continue;
+  let i = from;
+  while (i < to) {
+    out.reserve(type[i] === AttributeType.string ? high[i]! + 5 : NUMBER_BYTES + 1);
+    const { bytes, view } = out;
+    const limit = bytes.length - 5;
+    let { position } = out;
+    for (; i < to; i++) {
+      const kind = type[i]!;
+      if (kind === AttributeType.string) {
+        const length = high[i]!;
+        if (position + length > limit) break;
+        if (length < 128) bytes[position++] = length;
+        else position = putVarint(bytes, position, length);
+        copyBytes(body, low[i]!, bytes, view, position, length);
+        position += length;
+      } else if (kind <= AttributeType.double) {
+        if (position + NUMBER_BYTES + 1 > limit + 5) break;
+        const end = printScalar(bytes, position + 1, kind, low[i]!, high[i]!);
+        bytes[position] = end - position - 1;
+        position = end;
+      } else break;
     }
-    if (position + 32 > limit) {
-      out.position = position;
-      out.reserve(32);
-      ({ bytes, position } = out);
-      limit = bytes.length;
-    }
-    if (kind === AttributeType.int) {
-      const end = printInt(bytes, position + 1, low[i]!, high[i]!);
-      bytes[position] = end - position - 1;
-      position = end;
-    } else if (kind === AttributeType.double) {
-      const digits = doubleText(low[i]!, high[i]!);
-      bytes[position++] = digits.length;
-      for (let j = 0; j < digits.length; j++) bytes[position++] = digits.charCodeAt(j);
-    } else {
-      out.position = position;
+    out.position = position;
+    if (i < to && type[i]! > AttributeType.double) {
       text.clear();
-      printValue(text, body, kind, low[i]!, high[i]!);
-      out.string(text.bytes, 0, text.length);
-      ({ bytes, position } = out);
-      limit = bytes.length;
+      printValue(text, body.bytes, type[i]!, low[i]!, high[i]!);
+      out.varint(text.length);
+      out.reserve(text.length);
+      out.raw(text.bytes.subarray(0, text.length));
+      i++;
     }
   }
-  out.position = position;
 }

@@ -1,4 +1,5 @@
 import type { Refs } from "#model/batch.ts";
+import { Bytes } from "#pipeline/bytes.ts";
 import { copyBytes, type NativeWriter, putVarint } from "./native-writer.ts";
 
 /**
@@ -18,7 +19,7 @@ const PROBE_LIMIT = 24;
 const MIN_SLOTS = 256;
 
 export class ByteDictionary {
-  #bytes = new Uint8Array(4096);
+  #entries = new Bytes(new Uint8Array(4096));
   #used = 0;
   #starts = new Uint32Array(128);
   #lengths = new Uint32Array(128);
@@ -40,7 +41,7 @@ export class ByteDictionary {
     if (this.#slots.length > 65_536) this.#slots = new Uint32Array(MIN_SLOTS);
     else this.#slots.fill(0);
     this.#mask = this.#slots.length - 1;
-    this.#bytes[0] = 0;
+    this.#entries.bytes[0] = 0;
     this.#used = 1;
     this.#count = 1;
     this.#starts[0] = 1;
@@ -48,7 +49,7 @@ export class ByteDictionary {
   }
 
   /** The entry of these bytes, entered if it is new. */
-  index(source: Uint8Array, start: number, length: number): number {
+  index(source: Bytes, start: number, length: number): number {
     if (length === 0) return 0;
     const hash = hashOf(source, start, length);
     const found = this.#find(source, start, length, hash);
@@ -56,7 +57,7 @@ export class ByteDictionary {
   }
 
   /** The entry of these bytes, -1 if there is none. */
-  find(source: Uint8Array, start: number, length: number): number {
+  find(source: Bytes, start: number, length: number): number {
     return length === 0 ? 0 : this.#find(source, start, length, hashOf(source, start, length));
   }
 
@@ -83,7 +84,7 @@ export class ByteDictionary {
   writeEntries(out: NativeWriter, count: number): void {
     out.uint64(0x600 | (this.indexBytes >> 1), 0);
     out.uint64(this.#count, 0);
-    out.raw(this.#bytes.subarray(0, this.#used));
+    out.raw(this.#entries.bytes.subarray(0, this.#used));
     out.uint64(count, 0);
   }
 
@@ -91,7 +92,7 @@ export class ByteDictionary {
     return this.#count <= 256 ? 1 : this.#count <= 65_536 ? 2 : 4;
   }
 
-  #find(source: Uint8Array, start: number, length: number, hash: number): number {
+  #find(source: Bytes, start: number, length: number, hash: number): number {
     let slot = hash & this.#mask;
     for (let step = 0; step < PROBE_LIMIT; step++) {
       const entry = this.#slots[slot]!;
@@ -104,15 +105,18 @@ export class ByteDictionary {
     return -1;
   }
 
-  #equals(entry: number, source: Uint8Array, start: number): boolean {
-    const bytes = this.#bytes;
+  #equals(entry: number, source: Bytes, start: number): boolean {
+    const { bytes, view } = this.#entries;
     const at = this.#starts[entry]!;
     const length = this.#lengths[entry]!;
-    for (let i = 0; i < length; i++) if (bytes[at + i] !== source[start + i]) return false;
+    let i = 0;
+    for (; i + 4 <= length; i += 4)
+      if (view.getInt32(at + i, true) !== source.view.getInt32(start + i, true)) return false;
+    for (; i < length; i++) if (bytes[at + i] !== source.bytes[start + i]) return false;
     return true;
   }
 
-  #enter(source: Uint8Array, start: number, length: number, hash: number): number {
+  #enter(source: Bytes, start: number, length: number, hash: number): number {
     const entry = this.#count++;
     if (entry === this.#starts.length) {
       this.#starts = doubled(this.#starts);
@@ -121,13 +125,14 @@ export class ByteDictionary {
       hashes.set(this.#hashes);
       this.#hashes = hashes;
     }
-    if (this.#used + length + 5 > this.#bytes.length) {
-      const bytes = new Uint8Array(Math.max(this.#bytes.length * 2, this.#used + length + 5));
-      bytes.set(this.#bytes.subarray(0, this.#used));
-      this.#bytes = bytes;
+    if (this.#used + length + 5 > this.#entries.bytes.length) {
+      const larger = new Uint8Array(Math.max(this.#entries.bytes.length * 2, this.#used + length + 5));
+      larger.set(this.#entries.bytes.subarray(0, this.#used));
+      this.#entries = new Bytes(larger);
     }
-    const at = putVarint(this.#bytes, this.#used, length);
-    copyBytes(source, start, this.#bytes, at, length);
+    const { bytes, view } = this.#entries;
+    const at = putVarint(bytes, this.#used, length);
+    copyBytes(source, start, bytes, view, at, length);
     this.#used = at + length;
     this.#starts[entry] = at;
     this.#lengths[entry] = length;
@@ -162,19 +167,25 @@ function doubled(column: Uint32Array): Uint32Array<ArrayBuffer> {
   return larger;
 }
 
-function hashOf(source: Uint8Array, start: number, length: number): number {
+/** Over the words, the last one filled up with what is there. Collisions cost probes, nothing else. */
+function hashOf(source: Bytes, start: number, length: number): number {
+  const { bytes, view } = source;
   let hash = length;
+  let at = start;
   const end = start + length;
-  for (let i = start; i < end; i++) hash = Math.imul(hash ^ source[i]!, 0x01000193);
-  hash ^= hash >>> 15;
-  hash = Math.imul(hash, 0x2c1b3c6d);
+  for (; at + 4 <= end; at += 4) {
+    hash = Math.imul(hash ^ view.getInt32(at, true), 0x9e3779b1);
+    hash ^= hash >>> 15;
+  }
+  for (; at < end; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
   return hash ^ (hash >>> 13);
 }
 
 /** Enters the values `from … to - 1` of a column of references and appends their entries to `indices` at `at`. */
 export function indexRefs(
   dictionary: ByteDictionary,
-  body: Uint8Array,
+  body: Bytes,
   refs: Refs,
   from: number,
   to: number,

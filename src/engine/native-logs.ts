@@ -1,4 +1,5 @@
 import { AttributeType, type LogBatch } from "#model/batch.ts";
+import { Bytes } from "#pipeline/bytes.ts";
 import { TEMPLATE_BUFFER_BYTES, writeTemplate } from "#pipeline/template.ts";
 import { halvesOf, type TimeHalves } from "#pipeline/time-window.ts";
 import { printValue } from "#pipeline/value-text.ts";
@@ -14,7 +15,7 @@ import {
 } from "./native-columns.ts";
 import { ByteDictionary } from "./native-dictionary.ts";
 import { OriginColumns, type OriginRange } from "./native-origin.ts";
-import { copyBytes, type NativeWriter, putVarint } from "./native-writer.ts";
+import type { NativeWriter } from "./native-writer.ts";
 
 /** Rows of one batch with their accepted times. */
 export interface LogRange extends OriginRange<LogBatch> {
@@ -26,26 +27,23 @@ export interface LogRange extends OriginRange<LogBatch> {
 const TEMPLATE_LIMIT = 4096;
 
 /** The templates of one load, over all its blocks. */
-export class TemplateLimit {
-  readonly #seen = new ByteDictionary();
+export class LoadTemplates {
+  readonly #templates = new ByteDictionary();
 
-  /** Whether this template may be written. */
-  admits(template: Uint8Array, length: number): boolean {
-    if (this.#seen.count <= TEMPLATE_LIMIT) {
-      this.#seen.index(template, 0, length);
-      return true;
-    }
-    return this.#seen.find(template, 0, length) >= 0;
+  /** Number of this template, from 1; 0 for '' and for those beyond the limit. */
+  number(template: Bytes, length: number): number {
+    if (this.#templates.count <= TEMPLATE_LIMIT) return this.#templates.index(template, 0, length);
+    return Math.max(0, this.#templates.find(template, 0, length));
   }
 }
 
 /** The columns of STAGED_LOGS by name. */
 export class LogColumns extends OriginColumns<LogRange> {
-  readonly #limit: TemplateLimit;
+  readonly #templates: LoadTemplates;
 
-  constructor(ranges: readonly LogRange[], memory: BuildMemory, limit: TemplateLimit) {
+  constructor(ranges: readonly LogRange[], memory: BuildMemory, templates: LoadTemplates) {
     super(ranges, memory);
-    this.#limit = limit;
+    this.#templates = templates;
   }
 
   override write(name: string, out: NativeWriter): boolean {
@@ -99,43 +97,50 @@ export class LogColumns extends OriginColumns<LogRange> {
   #writeBodies(out: NativeWriter, range: LogRange): void {
     const { batch, body, from, to } = range;
     const { bodyType, bodyLow, bodyHigh } = batch;
-    const { text } = this.memory;
     for (let row = from; row < to; row++) {
-      if (bodyType[row] === AttributeType.string) {
-        const length = bodyHigh[row]!;
-        out.reserve(length + 5);
-        const at = putVarint(out.bytes, out.position, length);
-        copyBytes(body, bodyLow[row]!, out.bytes, at, length);
-        out.position = at + length;
-      } else {
-        text.clear();
-        printValue(text, body, bodyType[row]!, bodyLow[row]!, bodyHigh[row]!);
-        out.string(text.bytes, 0, text.length);
+      if (bodyType[row] === AttributeType.string) out.string(body, bodyLow[row]!, bodyHigh[row]!);
+      else {
+        const text = this.#print(range, row);
+        out.string(text, 0, text.bytes.length);
       }
     }
   }
 
+  /** A body that is no string, as text. */
+  #print({ batch, body }: LogRange, row: number): Bytes {
+    const { text } = this.memory;
+    text.clear();
+    printValue(text, body.bytes, batch.bodyType[row]!, batch.bodyLow[row]!, batch.bodyHigh[row]!);
+    return new Bytes(text.bytes.subarray(0, text.length));
+  }
+
   #writeTemplates(out: NativeWriter): void {
-    const { dictionary, text } = this.memory;
-    const limit = this.#limit;
+    const { dictionary } = this.memory;
+    const templates = this.#templates;
     dictionary.clear();
     const count = countOf(this.ranges);
     const indices = this.memory.indices(count);
-    const template = new Uint8Array(TEMPLATE_BUFFER_BYTES);
+    const template = new Bytes(new Uint8Array(TEMPLATE_BUFFER_BYTES));
+    /** Entry of the block's dictionary by number of the load's template, + 1. */
+    const entries = new Uint32Array(TEMPLATE_LIMIT + 2);
     let at = 0;
-    for (const { batch, body, from, to } of this.ranges) {
+    for (const range of this.ranges) {
+      const { batch, body, from, to } = range;
       const { bodyType, bodyLow, bodyHigh } = batch;
       for (let row = from; row < to; row++) {
         let length: number;
         if (bodyType[row] === AttributeType.string)
           length = writeTemplate(body, bodyLow[row]!, bodyHigh[row]!, template);
         else {
-          text.clear();
-          printValue(text, body, bodyType[row]!, bodyLow[row]!, bodyHigh[row]!);
-          length = writeTemplate(text.bytes, 0, text.length, template);
+          const text = this.#print(range, row);
+          length = writeTemplate(text, 0, text.bytes.length, template);
         }
-        let entry = dictionary.find(template, 0, length);
-        if (entry < 0) entry = limit.admits(template, length) ? dictionary.index(template, 0, length) : 0;
+        const number = templates.number(template, length);
+        let entry = entries[number]! - 1;
+        if (entry < 0) {
+          entry = number === 0 ? 0 : dictionary.index(template, 0, length);
+          entries[number] = entry + 1;
+        }
         indices[at++] = entry;
       }
     }

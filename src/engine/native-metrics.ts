@@ -1,4 +1,5 @@
 import type { MetricBatch } from "#model/batch.ts";
+import type { Bytes } from "#pipeline/bytes.ts";
 import { SeriesHasher } from "#pipeline/series-id.ts";
 import type { SeriesSeen } from "#pipeline/series-seen.ts";
 import {
@@ -22,8 +23,8 @@ export interface MetricRows {
 
 export interface MetricSource {
   readonly batch: MetricBatch;
-  readonly body: Uint8Array;
-  readonly tenant: Uint8Array;
+  readonly body: Bytes;
+  readonly tenant: Bytes;
   readonly window: TimeWindow;
   readonly receivedUnixNano: bigint;
   readonly counts: OutsideCounts;

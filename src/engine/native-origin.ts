@@ -1,4 +1,5 @@
 import { type AttributeColumns, AttributeType, type Batch, type Refs } from "#model/batch.ts";
+import { Bytes } from "#pipeline/bytes.ts";
 import {
   type BuildMemory,
   countOf,
@@ -17,7 +18,7 @@ import type { NativeWriter } from "./native-writer.ts";
 
 /** Rows of one batch, with the tenant they belong to and each row's place in the batch's tables of resources and scopes. */
 export interface OriginRange<B extends Batch = Batch> extends Range<B> {
-  readonly tenant: Uint8Array;
+  readonly tenant: Bytes;
   readonly resource: Uint32Array;
   readonly scope: Uint32Array;
 }
@@ -30,25 +31,27 @@ export function writeOwnerRefs<R extends Range>(
   ownersOf: (range: R) => Uint32Array,
   refsOf: (range: R) => Refs,
   /** Stands where the text is empty. */
-  fallback?: Uint8Array,
+  fallback?: Bytes,
 ): void {
   version(out);
   const { dictionary } = memory;
   dictionary.clear();
   const count = countOf(ranges);
   const indices = memory.indices(count);
-  const empty = fallback === undefined ? 0 : dictionary.index(fallback, 0, fallback.length);
+  const empty = fallback === undefined ? 0 : dictionary.index(fallback, 0, fallback.bytes.length);
   let at = 0;
   for (const range of ranges) {
     const { body, from, to } = range;
     const { start, length } = refsOf(range);
     const owners = ownersOf(range);
-    let owner = -1;
-    let entry = 0;
+    /** Entry + 1 by owner, 0 where it is not known yet. */
+    const known = new Uint32Array(start.length);
     for (let row = from; row < to; row++) {
-      if (owners[row] !== owner) {
-        owner = owners[row]!;
+      const owner = owners[row]!;
+      let entry = known[owner]! - 1;
+      if (entry < 0) {
         entry = length[owner] === 0 ? empty : dictionary.index(body, start[owner]!, length[owner]!);
+        known[owner] = entry + 1;
       }
       indices[at++] = entry;
     }
@@ -65,14 +68,14 @@ export function writeTenants(out: NativeWriter, memory: BuildMemory, ranges: rea
   const indices = memory.indices(count);
   let at = 0;
   for (const { tenant, from, to } of ranges) {
-    indices.fill(dictionary.index(tenant, 0, tenant.length), at, at + to - from);
+    indices.fill(dictionary.index(tenant, 0, tenant.bytes.length), at, at + to - from);
     at += to - from;
   }
   dictionary.write(out, indices, count);
 }
 
 interface TenantRange extends Range {
-  readonly tenant: Uint8Array;
+  readonly tenant: Bytes;
 }
 
 /** Consecutive rows of one batch that share an owner (a resource or a scope): triples of range, owner, rows. */
@@ -157,7 +160,7 @@ function valuesBound(columns: AttributeColumns, from: number, to: number): numbe
 }
 
 /** OpenTelemetry's convention for a resource without `service.name`. */
-const UNKNOWN_SERVICE = new TextEncoder().encode("unknown_service");
+const UNKNOWN_SERVICE = new Bytes(new TextEncoder().encode("unknown_service"));
 
 /** The columns that rows of all signals have: tenant, service, resource and scope. */
 export class OriginColumns<R extends OriginRange> {

@@ -6,6 +6,7 @@ import {
   type NumberPointColumns,
   type SummaryPointColumns,
 } from "#model/batch.ts";
+import type { Bytes } from "#pipeline/bytes.ts";
 import { halvesOf, type TimeHalves } from "#pipeline/time-window.ts";
 import {
   type BuildMemory,
@@ -22,7 +23,7 @@ import type { NativeWriter } from "./native-writer.ts";
 
 /** Rows of one batch whose series are known. */
 export interface SeriesRange extends Range<MetricBatch> {
-  readonly tenant: Uint8Array;
+  readonly tenant: Bytes;
   /** Per row: its metric in the batch's table; its series id in halves; its accepted time. */
   readonly metric: Uint32Array;
   readonly ids: Uint32Array;
@@ -89,10 +90,8 @@ function writeStart(name: string, out: NativeWriter, ranges: readonly StartedRan
       for (const { points, from, to } of ranges) writeTimes(out, halvesOf(points.startTime), from, to);
       return true;
     case "flags":
-      for (const { points, from, to } of ranges) {
-        // OpenTelemetry defines one bit of the 32.
-        out.raw(Uint8Array.from(points.flags.subarray(from, to), (flags) => flags & 0xff));
-      }
+      // OpenTelemetry defines one bit of the 32.
+      for (const { points, from, to } of ranges) out.raw(new Uint8Array(points.flags.subarray(from, to)));
       return true;
     default:
       return false;

@@ -1,4 +1,5 @@
 import type { AttributeColumns, MetricBatch } from "#model/batch.ts";
+import { Bytes } from "#pipeline/bytes.ts";
 import { FingerprintTable } from "#pipeline/fingerprint-table.ts";
 import { SeriesHasher } from "#pipeline/series-id.ts";
 import type { SeriesSeen } from "#pipeline/series-seen.ts";
@@ -28,8 +29,8 @@ interface NewSeries {
 
 interface NewSeriesOfBatch {
   readonly batch: MetricBatch;
-  readonly body: Uint8Array;
-  readonly tenant: Uint8Array;
+  readonly body: Bytes;
+  readonly tenant: Bytes;
   readonly series: NewSeries[];
 }
 
@@ -46,13 +47,13 @@ export class SeriesCollector {
   #toHigh = 0;
   #mask1 = 0;
   #mask2 = 0;
-  #tenant: Uint8Array = new Uint8Array(0);
+  #tenant = new Bytes(new Uint8Array(0));
 
   constructor(seen: SeriesSeen) {
     this.#seen = seen;
   }
 
-  startBatch(batch: MetricBatch, body: Uint8Array, tenant: Uint8Array): void {
+  startBatch(batch: MetricBatch, body: Bytes, tenant: Bytes): void {
     this.#batches.push({ batch, body, tenant, series: [] });
     this.#tenant = tenant;
     this.#fromLow = 1;

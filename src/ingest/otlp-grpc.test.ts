@@ -65,8 +65,9 @@ describe("what is passed on", () => {
     const session = at.connect();
     expect((await call(session, LOGS, bytes(0))).status).toBe(0);
     expect((await call(session, LOGS, bytes(32 << 20))).status).toBe(0);
-    expect((await call(session, LOGS, bytes((32 << 20) + 1))).status).toBe(8);
-    expect(at.ingest.requests.map((request) => request.body.length)).toEqual([0, 32 << 20]);
+    expect((await call(session, LOGS, bytes((32 << 20) + 1))).status).toBe(3);
+    expect((await call(session, LOGS, bytes(0))).status).toBe(0);
+    expect(at.ingest.requests.map((request) => request.body.length)).toEqual([0, 32 << 20, 0]);
   });
 
   it("reads the encoding from the message's flag", async () => {
@@ -130,7 +131,7 @@ describe("what is refused", () => {
     ["a cut prefix", bytes(3, 0), 13],
     ["a cut message", frameMessage(bytes(10)).subarray(0, 12), 13],
     ["unknown flags", Buffer.concat([bytes(1, 2), bytes(4, 0)]), 13],
-    ["a message too large", Buffer.from([0, 0xff, 0xff, 0xff, 0xff]), 8],
+    ["a message too large", Buffer.from([0, 0xff, 0xff, 0xff, 0xff]), 3],
   ])("%s", async (_what, body, status) => {
     const at = await open();
     const stream = openCall(at.connect(), TRACES);
@@ -142,7 +143,7 @@ describe("what is refused", () => {
 
   it.each([
     ["bad-payload", 3, undefined],
-    ["too-large", 8, undefined],
+    ["too-large", 3, undefined],
     ["overloaded", 8, 3],
     ["unavailable", 14, 2],
     ["disk-full", 14, 30],

@@ -143,7 +143,7 @@ describe("what is refused before the body is read", () => {
 describe("failures of ingest", () => {
   it.each([
     ["bad-payload", 400, 3, undefined],
-    ["too-large", 413, 8, undefined],
+    ["too-large", 413, 3, undefined],
     ["unsupported-media", 415, 12, undefined],
     ["overloaded", 429, 8, 3],
     ["unavailable", 503, 14, 2],

@@ -51,11 +51,6 @@ const LINGER_BYTES = 4 << 20;
 /** A refused body of at most this size is read to its end instead, and the connection kept. */
 const DISCARD_BYTES = 64 << 10;
 
-/** Whether a request's URL is for a handler with this prefix, where others share its port. */
-export function isOtlpHttpUrl(url: string, prefix: string): boolean {
-  return url.startsWith(`${prefix}/v1/`);
-}
-
 export type OtlpHttpHandler = (request: IncomingMessage, response: ServerResponse) => void;
 
 export function createOtlpHttpHandler(options: OtlpHttpOptions): OtlpHttpHandler {
@@ -113,8 +108,6 @@ export function createOtlpHttpHandler(options: OtlpHttpOptions): OtlpHttpHandler
       return;
     }
     try {
-      // Only now: a sender that asked first is spared sending what would be refused.
-      if (request.headers.expect !== undefined) response.writeContinue();
       const body = await readBody(request, length, ticket, limits, counts, (abandon) => {
         giveUp = abandon;
       });

@@ -1,4 +1,5 @@
 import { type AttributeColumns, AttributeType, type MetricBatch, type Refs } from "#model/batch.ts";
+import type { Bytes } from "./bytes.ts";
 
 /**
  * The identity of a metric stream as 64 bits, the same in every process and version: it stands in stored data.
@@ -134,10 +135,11 @@ export class SeriesHasher {
   }
 
   /** A hash of a tenant and a UTC hour (hours since 1970), to tell apart the same series elsewhere. */
-  static fingerprint(tenant: Uint8Array, hour: number): { readonly low: number; readonly high: number } {
-    const view = new DataView(tenant.buffer, tenant.byteOffset, tenant.byteLength);
-    const h1 = bytes1(lane1(lane1(SEED_1, hour), tenant.length), view, 0, tenant.length);
-    const h2 = bytes2(lane2(lane2(SEED_2, hour), tenant.length), view, 0, tenant.length);
+  static fingerprint(tenant: Bytes, hour: number): { readonly low: number; readonly high: number } {
+    const { view } = tenant;
+    const length = view.byteLength;
+    const h1 = bytes1(lane1(lane1(SEED_1, hour), length), view, 0, length);
+    const h2 = bytes2(lane2(lane2(SEED_2, hour), length), view, 0, length);
     return { low: finish(h1 + h2) >>> 0, high: finish(h2) >>> 0 };
   }
 

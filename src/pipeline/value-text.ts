@@ -15,6 +15,8 @@ import type { ByteText } from "./byte-text.ts";
  */
 const BASE64 = new TextEncoder().encode("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
 const HEX = new TextEncoder().encode("0123456789abcdef");
+const TRUE = new TextEncoder().encode("true");
+const FALSE = new TextEncoder().encode("false");
 const DEPTH_LIMIT = 128;
 
 /** Appends the text of a value stored as AttributeColumns stores it. */
@@ -22,16 +24,6 @@ export function printValue(out: ByteText, body: Uint8Array, type: number, low: n
   switch (type) {
     case AttributeType.string:
       out.copy(body, low, low + high);
-      return;
-    case AttributeType.bool:
-      out.ascii(low === 0 ? "false" : "true");
-      return;
-    case AttributeType.int:
-      out.reserve(20);
-      out.length = printInt(out.bytes, out.length, low, high);
-      return;
-    case AttributeType.double:
-      out.ascii(doubleText(low, high));
       return;
     case AttributeType.bytes:
       printBase64(out, body, low, low + high);
@@ -42,7 +34,20 @@ export function printValue(out: ByteText, body: Uint8Array, type: number, low: n
     case AttributeType.map:
       new Printer(out, body).map(low, low + high, 0);
       return;
+    default:
+      out.reserve(NUMBER_BYTES);
+      out.length = printScalar(out.bytes, out.length, type, low, high);
   }
+}
+
+/** The text of a value without bytes in the body (nothing, bool, int, double): at most NUMBER_BYTES. */
+export function printScalar(target: Uint8Array, position: number, type: number, low: number, high: number): number {
+  if (type === AttributeType.int) return printInt(target, position, low, high);
+  if (type === AttributeType.double) return printDouble(target, position, low, high);
+  if (type !== AttributeType.bool) return position;
+  const text = low === 0 ? FALSE : TRUE;
+  for (let i = 0; i < text.length; i++) target[position + i] = text[i]!;
+  return position + text.length;
 }
 
 /** Decimal text of a 64-bit two's complement number, at most 20 bytes; returns the position behind it. */
@@ -71,38 +76,60 @@ function printUint32(target: Uint8Array, position: number, value: number): numbe
   }
   let digits = 2;
   for (let bound = 100; digits < 10 && value >= bound; bound *= 10) digits++;
-  let rest = value;
+  putDigits(target, position, digits, value);
+  return position + digits;
+}
+
+/** The last `digits` digits of a 32-bit number, zeros in front. */
+function putDigits(target: Uint8Array, position: number, digits: number, value: number): void {
+  let rest = value >>> 0;
   for (let at = position + digits - 1; at >= position; at--) {
-    const tenth = Math.floor(rest / 10);
+    const tenth = (rest / 10) >>> 0;
     target[at] = 48 + rest - tenth * 10;
     rest = tenth;
   }
-  return position + digits;
 }
 
 /** Of whole numbers below 2^53. */
 function printSafe(target: Uint8Array, position: number, value: number): number {
+  if (value < 0x1_0000_0000) return printUint32(target, position, value >>> 0);
   const upper = Math.floor(value / 1e9);
-  let at = upper < 0x1_0000_0000 ? printUint32(target, position, upper) : printSafe(target, position, upper);
-  let rest = value - upper * 1e9;
-  at += 9;
-  for (let i = at - 1; i >= at - 9; i--) {
-    const tenth = Math.floor(rest / 10);
-    target[i] = 48 + rest - tenth * 10;
-    rest = tenth;
-  }
-  return at;
+  const at = printUint32(target, position, upper);
+  putDigits(target, at, 9, value - upper * 1e9);
+  return at + 9;
 }
+
+/** The most bytes `printInt` and `printDouble` write. */
+export const NUMBER_BYTES = 26;
 
 const halves = new Uint32Array(2);
 const double = new Float64Array(halves.buffer);
 
-/** Shortest text that reads back as the same double. */
-export function doubleText(low: number, high: number): string {
+/** The shortest text that reads back as the same double, at most NUMBER_BYTES; returns the position behind it. */
+export function printDouble(target: Uint8Array, position: number, low: number, high: number): number {
   halves[0] = low;
   halves[1] = high;
   const value = double[0]!;
-  return value === 0 && high !== 0 ? "-0" : String(value);
+  let at = position;
+  const size = value < 0 ? -value : value;
+  if (size >= 1e-6 && size < 1e9) {
+    // A decimal of at most 15 digits that divides back to the same double is the shortest text of it.
+    let scale = 1;
+    for (let places = 0; places <= 6; places++, scale *= 10) {
+      const digits = Math.floor(size * scale + 0.5);
+      if (digits / scale !== size) continue;
+      if (value < 0) target[at++] = 45;
+      if (places === 0) return printSafe(target, at, digits);
+      const whole = Math.floor(digits / scale);
+      at = printUint32(target, at, whole);
+      target[at++] = 46;
+      putDigits(target, at, places, digits - whole * scale);
+      return at + places;
+    }
+  }
+  const text = value === 0 && high !== 0 ? "-0" : String(value);
+  for (let i = 0; i < text.length; i++) target[at++] = text.charCodeAt(i);
+  return at;
 }
 
 function printBase64(out: ByteText, body: Uint8Array, start: number, end: number): void {
@@ -236,8 +263,11 @@ class Printer {
         out.length = printInt(out.bytes, out.length, low, high);
         return;
       case 33: {
-        const text = doubleText(low, high);
-        out.ascii(text === "NaN" || text.endsWith("Infinity") ? `"${text}"` : text);
+        const finite = (high & 0x7ff0_0000) !== 0x7ff0_0000;
+        out.reserve(NUMBER_BYTES + 2);
+        if (!finite) out.byte(34);
+        out.length = printDouble(out.bytes, out.length, low, high);
+        if (!finite) out.byte(34);
         return;
       }
       case 42:

@@ -52,6 +52,8 @@ export const FUNCTIONS: Readonly<Record<string, PlanFunction>> = {
   durationBuckets: aggregate(1, (value) => `sumMap(map(toInt16(floor(8 * log2(greatest(${value}, 1)))), toUInt64(1)))`),
 
   // Time. Everything is compared and bucketed as Unix nanoseconds.
+  /** A time from Unix nanoseconds, to compare a time column with. */
+  time: scalar(1, (nano) => `fromUnixTimestamp64Nano(${nano}, 'UTC')`),
   unixNano: scalar(1, (time) => `toUnixTimestamp64Nano(toDateTime64(${time}, 9, 'UTC'))`),
   /** The same as decimal text: JSON numbers are exact to 2^53 only. */
   unixNanoText: scalar(1, (time) => `toString(toUnixTimestamp64Nano(toDateTime64(${time}, 9, 'UTC')))`),
@@ -62,13 +64,16 @@ export const FUNCTIONS: Readonly<Record<string, PlanFunction>> = {
     3,
     (time, start, width) => `intDiv(toUnixTimestamp64Nano(toDateTime64(${time}, 9, 'UTC')) - ${start}, ${width})`,
   ),
-  startOfMinute: scalar(1, (time) => `toStartOfMinute(toDateTime(${time}, 'UTC'))`),
+  /** Bucket of a duration, as durationBuckets counts them. */
+  durationBucket: scalar(1, (value) => `toInt16(floor(8 * log2(greatest(${value}, 1))))`),
 
   // Values
   text: plain("toString", 1),
   number: plain("toFloat64OrNull", 1),
   int: plain("toInt64", 1),
   lower: plain("lower", 1),
+  /** Text at a JSONPath of JSON text, '' where it is missing: (json, path). */
+  jsonValue: plain("JSON_VALUE", 2),
   if: plain("if", 3),
   length: plain("length", 1),
   prefix: scalar(2, (value, length) => `substringUTF8(${value}, 1, ${length})`),
@@ -87,12 +92,26 @@ export const FUNCTIONS: Readonly<Record<string, PlanFunction>> = {
   least: plain("least", 2),
   log2: plain("log2", 1),
   floor: plain("floor", 1),
-  array: scalar([1, 16], (...args) => `[${args.join(", ")}]`),
+  array: scalar([1, 500], (...args) => `[${args.join(", ")}]`),
   arrayConcat: plain("arrayConcat", [2, 8]),
   arrayJoin: plain("arrayJoin", 1),
   mapKeys: plain("mapKeys", 1),
-  /** (key, value) tuples. */
-  mapPairs: scalar(1, (map) => `CAST(${map}, 'Array(Tuple(String, String))')`),
+  /** Entries of a map as (tag, key, value): (map, tag). */
+  taggedPairs: scalar(
+    2,
+    (map, tag) => `arrayMap(p -> tuple(${tag}, p.1, p.2), CAST(${map}, 'Array(Tuple(String, String))'))`,
+  ),
+  /** The same of the keys that stand in an array: (map, tag, keys). */
+  taggedPairsOf: scalar(
+    3,
+    (map, tag, keys) =>
+      `arrayMap(p -> tuple(${tag}, p.1, p.2), arrayFilter(p -> has(${keys}, p.1), CAST(${map}, 'Array(Tuple(String, String))')))`,
+  ),
+  /** Distinct entries of an array as (tag, key, entry): (array, tag, key). */
+  taggedEntries: scalar(
+    3,
+    (array, tag, key) => `arrayMap(v -> tuple(${tag}, ${key}, toString(v)), arrayDistinct(${array}))`,
+  ),
   map: plain("map", 2),
 };
 

@@ -151,7 +151,7 @@ function predicateSql(of: Predicate, scope: Scope, parameters: Parameters): stri
       return `${expressionSql(of.left, scope, parameters)} ${of.op} ${expressionSql(of.right, scope, parameters)}`;
     case "in":
       if (of.values.length === 0) return "0";
-      return `${expressionSql(of.left, scope, parameters)} IN (${of.values.map((value) => parameters.add(value)).join(", ")})`;
+      return `${expressionSql(of.left, scope, parameters)} IN ${parameters.addList(of.values)}`;
     case "in-select": {
       if (of.select.columns.length !== 1) throw new Error("a condition asks a Select of one column");
       if (of.select.tenant !== scope.tenant) throw new Error("a condition asks as the same tenant");
@@ -172,8 +172,18 @@ class Parameters {
   readonly #known = new Map<string, string>();
 
   add(value: Scalar): string {
-    const type = typeOf(value);
-    const key = `${type}:${value}`;
+    return this.#bind(typeOf(value), String(value), value);
+  }
+
+  /** A list of one type as one parameter: quicker to read for the engine than one each. */
+  addList(list: readonly Scalar[]): string {
+    const types = new Set(list.map(typeOf));
+    if (types.size !== 1) throw new Error("the values of a list are of one type");
+    return this.#bind(`Array(${[...types][0]})`, JSON.stringify(list.map(String)), list);
+  }
+
+  #bind(type: string, text: string, value: EngineValue): string {
+    const key = `${type}:${text}`;
     let name = this.#known.get(key);
     if (name === undefined) {
       name = `p${this.#known.size}`;

@@ -29,6 +29,11 @@ export class Frame {
     });
   }
 
+  /** Text of whatever single values the engine gave. */
+  texts(name: string): readonly string[] {
+    return this.#values(name).map(String);
+  }
+
   /** Numbers; a 64-bit integer beyond 2^53 is rounded. NaN where the engine had no number. */
   numbers(name: string): readonly number[] {
     return this.#values(name).map((value) => {

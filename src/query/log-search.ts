@@ -3,6 +3,7 @@ import type { Expression, Predicate, TimeRange } from "#plan/select.ts";
 import { Failure } from "#runtime/failure.ts";
 import type { Frame } from "./frame.ts";
 import type { Question } from "./question.ts";
+import { beyond, findPageSpan, including } from "./time-page.ts";
 
 export type LogOrder = "newest" | "oldest";
 
@@ -67,7 +68,7 @@ export const ROW_HASH: Expression = call(
   column("event_name"),
   column("observed_time"),
   column("attributes"),
-  column("resource_attributes"),
+  column("resource"),
 );
 
 export const LOG_COLUMNS = [
@@ -86,9 +87,6 @@ export const LOG_COLUMNS = [
   as("resource", column("resource_attributes")),
 ];
 
-/** Parts of the range that are looked at, from the end that is shown first, before all of it. */
-const WINDOWS = [1024n, 64n, 8n, 1n];
-
 /**
  * Log lines by time, a page at a time, exact under equal timestamps.
  *
@@ -98,10 +96,16 @@ const WINDOWS = [1024n, 64n, 8n, 1n];
 export async function searchLogs(question: Question, search: LogSearch): Promise<FoundLogs> {
   const { order, limit, after } = search;
   const wanted = limit + 1 + (after?.equal ?? 0);
-  const beyond = await pageSpan(question, remaining(search), search, limit + 1);
-  const span = after === undefined ? beyond : including(beyond, BigInt(after.time));
+  const newestFirst = order === "newest";
+  const at = after === undefined ? undefined : BigInt(after.time);
+  const found = await findPageSpan(
+    question,
+    beyond(search.range, at, newestFirst),
+    { from: "logs", timeColumn: "time", where: search.where, newestFirst },
+    limit + 1,
+  );
+  const span = at === undefined ? found : including(found, at);
   if (span === undefined) return { logs: [], next: null };
-  const descending = order === "newest";
   const frame = await question.read(
     select({
       tenant: question.tenant,
@@ -112,17 +116,17 @@ export async function searchLogs(question: Question, search: LogSearch): Promise
         after === undefined
           ? undefined
           : or(
-              compare(call("unixNano", column("time")), descending ? "<" : ">", BigInt(after.time)),
+              compare(call("unixNano", column("time")), newestFirst ? "<" : ">", BigInt(after.time)),
               and(
                 equals(call("unixNano", column("time")), BigInt(after.time)),
-                compare(ROW_HASH, descending ? "<=" : ">=", literal(BigInt(after.hash))),
+                compare(ROW_HASH, newestFirst ? "<=" : ">=", literal(BigInt(after.hash))),
               )!,
             ),
       ),
       columns: LOG_COLUMNS,
       orderBy: [
-        { by: column("time"), descending },
-        { by: output("hash"), descending },
+        { by: column("time"), descending: newestFirst },
+        { by: output("hash"), descending: newestFirst },
       ],
       limit: wanted,
     }),
@@ -147,61 +151,7 @@ function skipped(lines: readonly LogLine[], hashes: readonly string[], after: Lo
   return count;
 }
 
-/** What lies strictly beyond the page before; rows of its last moment are read besides. */
-function remaining(search: LogSearch): TimeRange {
-  const { range, after, order } = search;
-  if (after === undefined) return range;
-  const at = BigInt(after.time);
-  return order === "newest"
-    ? { fromUnixNano: range.fromUnixNano, toUnixNano: at < range.toUnixNano ? at : range.toUnixNano }
-    : { fromUnixNano: at + 1n > range.fromUnixNano ? at + 1n : range.fromUnixNano, toUnixNano: range.toUnixNano };
-}
-
-function including(span: TimeRange | undefined, at: bigint): TimeRange {
-  if (span === undefined) return { fromUnixNano: at, toUnixNano: at + 1n };
-  return {
-    fromUnixNano: at < span.fromUnixNano ? at : span.fromUnixNano,
-    toUnixNano: at + 1n > span.toUnixNano ? at + 1n : span.toUnixNano,
-  };
-}
-
-/** Times between which the first `wanted` rows lie; undefined when there are none. */
-async function pageSpan(
-  question: Question,
-  range: TimeRange,
-  search: LogSearch,
-  wanted: number,
-): Promise<TimeRange | undefined> {
-  const { fromUnixNano: from, toUnixNano: to } = range;
-  const newest = search.order === "newest";
-  let times: readonly string[] = [];
-  for (const part of WINDOWS) {
-    const length = part === 1n ? to - from : (to - from) / part;
-    const window = newest
-      ? { fromUnixNano: to - length, toUnixNano: to }
-      : { fromUnixNano: from, toUnixNano: from + length };
-    if (length <= 0n) continue;
-    const frame = await question.read(
-      select({
-        tenant: question.tenant,
-        from: "logs",
-        time: window,
-        where: search.where,
-        columns: [as("time", call("unixNanoText", column("time")))],
-        orderBy: [{ by: column("time"), descending: newest }],
-        limit: wanted,
-      }),
-    );
-    times = frame.strings("time");
-    if (times.length >= wanted) break;
-  }
-  const first = times[0];
-  const last = times.at(-1);
-  if (first === undefined || last === undefined) return undefined;
-  const [low, high] = newest ? [BigInt(last), BigInt(first)] : [BigInt(first), BigInt(last)];
-  return { fromUnixNano: low, toUnixNano: high + 1n };
-}
-
+/** Rows of LOG_COLUMNS, and their hashes as decimal text. */
 export function readLines(frame: Frame): { lines: LogLine[]; hashes: readonly string[] } {
   const times = frame.strings("time");
   const hashes = frame.strings("hashText");

@@ -3,7 +3,7 @@ import { and, as, call, column, equals, isIn, literal, select, test } from "#pla
 import type { Predicate, TimeRange } from "#plan/select.ts";
 import type { Question } from "./question.ts";
 import { type SparklineValues, sparkline } from "./sparkline.ts";
-import { type Buckets, roundBuckets } from "./time.ts";
+import { type Buckets, roundBuckets, wholeMinutes } from "./time.ts";
 
 const MINUTE_NS = 60_000_000_000n;
 const DAY_NS = 86_400_000_000_000n;
@@ -48,14 +48,6 @@ class Tally {
     at.errors += errors;
     mergeLogBuckets(at.durations, durations);
   }
-}
-
-/** Whole minutes that hold the range: `span_stats` counts by the minute. */
-export function wholeMinutes(range: TimeRange): TimeRange {
-  return {
-    fromUnixNano: (range.fromUnixNano / MINUTE_NS) * MINUTE_NS,
-    toUnixNano: ((range.toUnixNano + MINUTE_NS - 1n) / MINUTE_NS) * MINUTE_NS,
-  };
 }
 
 /**

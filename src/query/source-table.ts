@@ -38,37 +38,16 @@ export function sourceTable(name: TableName): SourceTable {
   if (table === undefined) throw new Error(`no table ${name} in the schema`);
   const columns = new Set<string>();
   const maps = new Set<string>();
-  for (const part of splitTop(table.columns)) {
-    const [, column, type] = /^(\S+)\s+(.*)$/s.exec(part)!;
-    if (column === "INDEX" || column === "PROJECTION" || column === "CONSTRAINT") continue;
-    const nested = /^Nested\s*\((.*)\)$/s.exec(type!);
-    if (nested === null) {
-      columns.add(column!);
-      if (/^Map\(/.test(type!)) maps.add(column!);
-    } else for (const field of splitTop(nested[1]!)) columns.add(`${column}.${field.split(/\s+/)[0]}`);
+  const add = (column: string, type: string): void => {
+    columns.add(column);
+    if (type.startsWith("Map(")) maps.add(column);
+  };
+  for (const { name: column, type } of table.columns) add(column, type);
+  for (const extra of table.extras) {
+    const alias = /^`?([^\s`]+)`?\s+(.*?)\s+ALIAS\s/s.exec(extra);
+    if (alias !== null) add(alias[1]!, alias[2]!);
   }
   const source = { columns, maps, time: TIME[name] };
   known.set(name, source);
   return source;
-}
-
-/** Splits at the commas that stand in no parenthesis and no quotes. */
-function splitTop(text: string): string[] {
-  const parts: string[] = [];
-  let depth = 0;
-  let quoted = false;
-  let start = 0;
-  for (let at = 0; at < text.length; at++) {
-    const character = text[at];
-    if (character === "'") quoted = !quoted;
-    else if (quoted) continue;
-    else if (character === "(") depth++;
-    else if (character === ")") depth--;
-    else if (character === "," && depth === 0) {
-      parts.push(text.slice(start, at).trim());
-      start = at + 1;
-    }
-  }
-  parts.push(text.slice(start).trim());
-  return parts.filter((part) => part !== "");
 }

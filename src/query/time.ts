@@ -86,3 +86,13 @@ export const unixMs = (unixNano: bigint): number => Number(unixNano / 1_000_000n
 
 /** Every time that can be stored; a planner rule narrows it where an id says more. */
 export const ALL_TIME: TimeRange = { fromUnixNano: 0n, toUnixNano: LATEST_UNIX_NANO };
+
+const MINUTE_NS = 60_000_000_000n;
+
+/** Whole minutes that hold the range: `span_stats` counts by the minute. */
+export function wholeMinutes(range: TimeRange): TimeRange {
+  return {
+    fromUnixNano: (range.fromUnixNano / MINUTE_NS) * MINUTE_NS,
+    toUnixNano: ((range.toUnixNano + MINUTE_NS - 1n) / MINUTE_NS) * MINUTE_NS,
+  };
+}

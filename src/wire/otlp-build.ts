@@ -19,6 +19,8 @@ export interface BuildSpec {
   readonly stepNano?: bigint;
   /** Begins every trace and span id (at most 8 hex characters), so that a test can tell its batches apart. */
   readonly idPrefix?: string;
+  /** One log record of so many belongs to a trace, default 2. */
+  readonly tracedEvery?: number;
   /** One histogram (15 bounds) for every so many data points, default 5; 0 for none. */
   readonly histogramEvery?: number;
 }
@@ -288,7 +290,7 @@ export function buildLogs(spec: BuildSpec, seed = 1): Uint8Array {
         builder.text(0x0a, `${words} id=${dice.below(1_000_000)} took ${dice.below(900)} ms`);
       });
       builder.attributes(0x32, spec.attributes ?? 8);
-      if (index % 2 === 0) {
+      if (index % (spec.tracedEvery ?? 2) === 0) {
         builder.out.varint(0x45);
         builder.out.fixed32(1);
         builder.id(0x4a, 16);

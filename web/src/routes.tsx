@@ -21,8 +21,13 @@ const view = <Path extends string>(
 
 const tree = root.addChildren([
   view("/", () => import("./view/home/home.tsx"), "Home"),
+  view("/services", () => import("./view/services/services.tsx"), "Services"),
+  view("/services/$service", () => import("./view/services/service.tsx"), "Service"),
   view("/traces", () => import("./view/traces/traces.tsx"), "Traces"),
   view("/traces/$traceId", () => import("./view/trace/trace.tsx"), "TraceView"),
+  view("/logs", () => import("./view/logs/logs.tsx"), "Logs"),
+  view("/metrics", () => import("./view/metrics/metrics.tsx"), "Metrics"),
+  view("/sql", () => import("./view/sql/sql.tsx"), "Sql"),
   view("/trails/$trailId", () => import("./view/trails/trail.tsx"), "TrailView"),
   view("/v/$viewId", () => import("./view/trails/saved-view.tsx"), "SavedViewRedirect"),
   createRoute({

@@ -42,6 +42,8 @@ export interface Status {
     readonly state: string;
     readonly version: string;
     readonly restarts: number;
+    /** Of the embedded engine. */
+    readonly processId: number | null;
     readonly residentBytes: number | null;
     readonly memoryLimitBytes: number | null;
     readonly lastFailure: string | null;

@@ -25,6 +25,7 @@ export function statusRoute(startedMs: number) {
           state: engine.state,
           version: engine.version,
           restarts: engine.restarts,
+          processId: engine.processId ?? null,
           residentBytes: engine.residentBytes ?? null,
           memoryLimitBytes: engine.memoryLimitBytes ?? null,
           lastFailure: engine.lastFailure ?? null,

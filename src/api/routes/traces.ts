@@ -1,22 +1,23 @@
 import { z } from "zod";
 import { parseDurationNs } from "#query/duration.ts";
+import { parseSpanId, readSpan } from "#query/span-detail.ts";
 import { searchTraces } from "#query/trace-search.ts";
 import { parseTraceId, readTrace } from "#query/trace-structure.ts";
 import { Failure } from "#runtime/failure.ts";
-import type { Trace, Traces } from "../contract/shapes.ts";
-import { decodeCursor, encodeCursor, fingerprint } from "../cursor.ts";
-import { pageParameters, predicateOf, RANGE_PARAMETERS, rangeOf } from "../parameters.ts";
+import type { SpanDetail, Trace, Traces } from "../contract/shapes.ts";
+import { readPage } from "../page-cursor.ts";
+import { pageParameters, predicateOf, RANGE_PARAMETERS } from "../parameters.ts";
 import { route } from "../route.ts";
+import { spanDetail } from "../schema/spans.ts";
 import { trace, traces } from "../schema/traces.ts";
 
 const position = z.object({ key: z.string().regex(/^-?\d{1,19}$/), traceId: z.string().max(64) });
 
-/** A cursor pins the range, or `now` would move under it. */
-const pinned = z.object({ from: z.string().regex(/^\d{1,19}$/), to: z.string().regex(/^\d{1,19}$/), at: position });
-
 export const tracesRoute = route({
   path: "/traces",
   summary: "Traces that have a span matching every filter",
+  description:
+    "By `start` the traces with the newest matching spans come first. With filters the time range is that of the matching spans, otherwise that of the trace's start.",
   pathParameters: z.object({}),
   query: z.object({
     ...RANGE_PARAMETERS,
@@ -27,51 +28,51 @@ export const tracesRoute = route({
   answer: traces,
   explained: true,
   async handle({ query, question }): Promise<Traces> {
-    const name = fingerprint([
-      "traces",
-      question.tenant,
-      query.from,
-      query.to,
-      query.sort,
-      query.minDuration,
-      ...query.where,
-    ]);
-    const cursor = query.cursor === undefined ? undefined : decodeCursor(name, query.cursor, pinned);
-    const range =
-      cursor === undefined
-        ? rangeOf(query, question.nowUnixNano)
-        : { fromUnixNano: BigInt(cursor.from), toUnixNano: BigInt(cursor.to) };
+    const page = readPage(
+      query,
+      ["traces", question.tenant, query.sort, query.minDuration, ...query.where],
+      position,
+      question.nowUnixNano,
+    );
     const minDurationNs = query.minDuration === undefined ? undefined : parseDurationNs(query.minDuration);
     if (query.minDuration !== undefined && minDurationNs === undefined)
       throw new Failure("bad-request", "minDuration: write a duration as 500ms or 1.5s");
     const found = await searchTraces(question, {
-      range,
+      range: page.range,
       where: predicateOf("spans", query.where),
       minDurationNs,
       sort: query.sort,
       limit: query.limit,
-      after: cursor?.at,
+      after: page.after,
     });
-    return {
-      traces: found.traces,
-      next:
-        found.next === null
-          ? null
-          : encodeCursor(name, { from: `${range.fromUnixNano}`, to: `${range.toUnixNano}`, at: found.next }),
-      statistics: question.statistics,
-    };
+    return { traces: found.traces, next: page.next(found.next), statistics: question.statistics };
   },
 });
+
+const traceId = z.string().max(64).describe("32 hexadecimal digits.");
 
 export const traceRoute = route({
   path: "/traces/{traceId}",
   summary: "One trace: its structure as columns",
-  pathParameters: z.object({ traceId: z.string().max(64) }),
+  description: "Attributes come per opened span, from /traces/{traceId}/spans/{spanId}.",
+  pathParameters: z.object({ traceId }),
   query: z.object({}),
   answer: trace,
   explained: true,
   async handle({ path, question }): Promise<Trace> {
     const found = await readTrace(question, parseTraceId(path.traceId));
     return { ...found, statistics: question.statistics };
+  },
+});
+
+export const spanRoute = route({
+  path: "/traces/{traceId}/spans/{spanId}",
+  summary: "Everything of one span",
+  pathParameters: z.object({ traceId, spanId: z.string().max(32).describe("16 hexadecimal digits.") }),
+  query: z.object({}),
+  answer: spanDetail,
+  explained: true,
+  handle({ path, question }): Promise<SpanDetail> {
+    return readSpan(question, parseTraceId(path.traceId), parseSpanId(path.spanId));
   },
 });

@@ -30,6 +30,7 @@ export const status: z.ZodType<Status> = z
       state: z.string(),
       version: z.string(),
       restarts: count,
+      processId: z.number().nullable(),
       residentBytes: z.number().nullable(),
       memoryLimitBytes: z.number().nullable(),
       lastFailure: z.string().nullable(),

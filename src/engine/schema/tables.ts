@@ -1,34 +1,53 @@
-import { METRIC_TYPE, SPAN_KIND, STATUS_CODE, type StagedKind, TEMPORALITY } from "./staged.ts";
+import { METRIC_TYPE, SPAN_KIND, STAGED, STATUS_CODE, type StagedKind, TEMPORALITY } from "./staged.ts";
 
 /**
  * Every table and the recipe that fills it. A recipe is a SELECT over the staged block (`{block}`), kept beside the table;
  * `{load}` is the load's number, which every row keeps: it is how the loader asks, after an unknown outcome, which tables
  * and partitions already have the load. Summaries are additive or mergeable, so late data is right by construction, and a
- * new summary is its recipe run over history.
+ * new summary is its recipe run over history (`{block}` is then the table of the rows, `{load}` its column).
+ *
+ * What the columns cost was measured (docs/decisions): LowCardinality keys in a Map double the cost of every merge, so keys
+ * are plain; a resource's attributes are the same for thousands of rows, so they are kept once, as JSON text in a
+ * LowCardinality column, and `resource_attributes` is read out of it.
  */
 export interface Table {
   readonly name: string;
   readonly filledFrom: StagedKind;
-  readonly columns: string;
-  readonly engine: string;
+  /** Stored columns in the recipe's order, `load` last. */
+  readonly columns: readonly Column[];
+  /** ALIAS columns and indexes, as they stand in CREATE TABLE. */
+  readonly extras: readonly string[];
+  readonly engine: "MergeTree" | "AggregatingMergeTree";
+  /** The partition: an expression over the table's columns that is a Date. */
   readonly partitionBy: string;
   readonly orderBy: string;
   readonly settings: string;
-  /** `SELECT … FROM {block}`, columns in the table's order, `load` last. */
+  /** Settings of its INSERT. */
+  readonly insertSettings: string;
+  /** `SELECT … FROM {block} WHERE {where} …`: values in the order of `columns`. */
   readonly recipe: string;
   /** The expression over the staged block that names a row's partition (a Date). */
   readonly partitionDate: string;
+  /** The table whose rows this one summarises; undefined for tables of the rows themselves. */
+  readonly summaryOf: string | undefined;
 }
 
-const ATTRIBUTES = "Map(LowCardinality(String), String)";
+export interface Column {
+  readonly name: string;
+  readonly type: string;
+  /** What stands behind the type: CODEC, MATERIALIZED. */
+  readonly rest?: string;
+}
+
+const ATTRIBUTES = "Map(String, String)";
 const LOW_CARDINALITY = "LowCardinality(String)";
 const TIME = "DateTime64(9, 'UTC')";
-const MAP_SETTINGS =
+const BUCKETED_MAPS =
   "map_serialization_version = 'with_buckets', map_serialization_version_for_zero_level_parts = 'basic', map_buckets_min_avg_size = 0, map_buckets_strategy = 'linear'";
 const DURABLE =
   "fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 480";
 
-/** Attributes everybody filters on get a column of their own; the planner (and `attributes['k']` in SQL) uses it. */
+/** Attributes everybody filters on get a column of their own, which the planner reads instead of the map. */
 export const PROMOTED_SPAN_ATTRIBUTES: readonly string[] = [
   "http.request.method",
   "http.response.status_code",
@@ -40,6 +59,7 @@ export const PROMOTED_SPAN_ATTRIBUTES: readonly string[] = [
   "messaging.destination.name",
   "error.type",
 ];
+/** Resource attributes with a name of their own; every other one is as quick to read: resourceAttribute(). */
 export const PROMOTED_RESOURCE_ATTRIBUTES: readonly string[] = [
   "service.version",
   "service.instance.id",
@@ -55,294 +75,400 @@ export function promotedColumn(scope: "attributes" | "resource_attributes", key:
   return `${scope === "attributes" ? "attr" : "res"}_${key.replaceAll(/[^a-zA-Z0-9]/g, "_")}`;
 }
 
-function promoted(scope: "attributes" | "resource_attributes", keys: readonly string[]): string {
-  return keys
-    .map((key) => `${promotedColumn(scope, key)} ${LOW_CARDINALITY} MATERIALIZED ${scope}['${key}']`)
-    .join(",\n    ");
+/**
+ * SQL for one resource attribute of `spans`, `logs` or `series` ('' where it is missing), forty times quicker than
+ * `resource_attributes['key']`: the engine reads the JSON once per distinct resource, not once per row.
+ */
+export function resourceAttribute(key: string): string {
+  const path = `$.${JSON.stringify(key)}`;
+  return `JSON_VALUE(resource, '${path.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}')`;
 }
 
-const originColumns = `resource_attributes ${ATTRIBUTES},
-    resource_schema_url ${LOW_CARDINALITY},
-    scope_name ${LOW_CARDINALITY},
-    scope_version ${LOW_CARDINALITY},
-    scope_attributes ${ATTRIBUTES},
-    scope_schema_url ${LOW_CARDINALITY}`;
+function column(name: string, type: string, rest?: string): Column {
+  return rest === undefined ? { name, type } : { name, type, rest };
+}
 
-/** Log-scale duration buckets: bucket b holds durations in (2^(b/8) ns, 2^((b+1)/8) ns], so a quantile read from them is within 4.5%. */
+/** The block's own column where the builder writes one, which costs a tenth of computing it here. */
+function staged(kind: StagedKind, name: string, otherwise: string): string {
+  return STAGED[kind].some((column) => column.name === name) ? name : otherwise;
+}
+
+const zstd = (name: string, type: string): Column => column(name, type, "CODEC(ZSTD(1))");
+const instant = (name: string): Column => column(name, TIME, "CODEC(Delta(8), ZSTD(1))");
+const lowCardinality = (name: string): Column => column(name, LOW_CARDINALITY);
+const simple = (name: string, aggregate: string, type: string): Column =>
+  column(name, `SimpleAggregateFunction(${aggregate}, ${type})`);
+
+const origin: readonly Column[] = [
+  lowCardinality("resource"),
+  lowCardinality("resource_schema_url"),
+  lowCardinality("scope_name"),
+  lowCardinality("scope_version"),
+  column("scope_attributes", ATTRIBUTES),
+  lowCardinality("scope_schema_url"),
+];
+const originValues = (kind: "spans" | "logs"): string =>
+  `${staged(kind, "resource", "toJSONString(resource_attributes)")}, resource_schema_url, scope_name, scope_version, scope_attributes, scope_schema_url`;
+const originAliases: readonly string[] = [
+  `resource_attributes ${ATTRIBUTES} ALIAS JSONExtract(resource, '${ATTRIBUTES}')`,
+  ...PROMOTED_RESOURCE_ATTRIBUTES.map(
+    (key) => `${promotedColumn("resource_attributes", key)} ${LOW_CARDINALITY} ALIAS ${resourceAttribute(key)}`,
+  ),
+];
+const TRACE_ID_INDEX = "INDEX trace_id_bloom trace_id TYPE bloom_filter(0.01) GRANULARITY 1";
+
+const load = zstd("load", "UInt64");
+const newestLoad = simple("load", "max", "UInt64");
+
+/** Log-scale duration buckets: bucket b holds durations in [2^(b/8), 2^((b+1)/8)) ns, so a quantile read from them is within 4.5%. */
 export const DURATION_BUCKET = "toInt16(floor(8 * log2(greatest(duration_nano, 1))))";
 
 const spans: Table = {
   name: "spans",
   filledFrom: "spans",
-  columns: `tenant ${LOW_CARDINALITY},
-    service_name ${LOW_CARDINALITY},
-    start_time ${TIME} CODEC(Delta(8), ZSTD(1)),
-    duration_nano Int64 CODEC(ZSTD(1)),
-    trace_id String CODEC(ZSTD(1)),
-    span_id String CODEC(ZSTD(1)),
-    parent_span_id String CODEC(ZSTD(1)),
-    trace_state String CODEC(ZSTD(1)),
-    flags UInt32 CODEC(ZSTD(1)),
-    name ${LOW_CARDINALITY},
-    kind ${SPAN_KIND},
-    status_code ${STATUS_CODE},
-    status_message String CODEC(ZSTD(1)),
-    attributes ${ATTRIBUTES} CODEC(ZSTD(1)),
-    dropped_attributes_count UInt32 CODEC(ZSTD(1)),
-    ${originColumns},
-    events Nested (time ${TIME}, name ${LOW_CARDINALITY}, attributes ${ATTRIBUTES}, dropped_attributes_count UInt32),
-    dropped_events_count UInt32 CODEC(ZSTD(1)),
-    links Nested (trace_id String, span_id String, trace_state String, flags UInt32, attributes ${ATTRIBUTES}, dropped_attributes_count UInt32),
-    dropped_links_count UInt32 CODEC(ZSTD(1)),
-    load UInt64 CODEC(ZSTD(1)),
-    end_time ${TIME} ALIAS addNanoseconds(start_time, duration_nano),
-    ${promoted("attributes", PROMOTED_SPAN_ATTRIBUTES)},
-    ${promoted("resource_attributes", PROMOTED_RESOURCE_ATTRIBUTES)},
-    INDEX trace_id_bloom trace_id TYPE bloom_filter(0.01) GRANULARITY 1`,
+  columns: [
+    lowCardinality("tenant"),
+    lowCardinality("service_name"),
+    instant("start_time"),
+    zstd("duration_nano", "Int64"),
+    zstd("trace_id", "String"),
+    zstd("span_id", "String"),
+    zstd("parent_span_id", "String"),
+    zstd("trace_state", "String"),
+    zstd("flags", "UInt32"),
+    lowCardinality("name"),
+    column("kind", SPAN_KIND),
+    column("status_code", STATUS_CODE),
+    zstd("status_message", "String"),
+    column("attributes", ATTRIBUTES),
+    zstd("dropped_attributes_count", "UInt32"),
+    ...origin,
+    column("events.time", `Array(${TIME})`),
+    column("events.name", "Array(LowCardinality(String))"),
+    column("events.attributes", `Array(${ATTRIBUTES})`),
+    column("events.dropped_attributes_count", "Array(UInt32)"),
+    zstd("dropped_events_count", "UInt32"),
+    column("links.trace_id", "Array(String)"),
+    column("links.span_id", "Array(String)"),
+    column("links.trace_state", "Array(String)"),
+    column("links.flags", "Array(UInt32)"),
+    column("links.attributes", `Array(${ATTRIBUTES})`),
+    column("links.dropped_attributes_count", "Array(UInt32)"),
+    zstd("dropped_links_count", "UInt32"),
+    ...PROMOTED_SPAN_ATTRIBUTES.map((key) =>
+      column(promotedColumn("attributes", key), LOW_CARDINALITY, `MATERIALIZED attributes['${key}']`),
+    ),
+    load,
+  ],
+  extras: [`end_time ${TIME} ALIAS addNanoseconds(start_time, duration_nano)`, ...originAliases, TRACE_ID_INDEX],
   engine: "MergeTree",
   partitionBy: "toDate(start_time)",
   orderBy: "(tenant, service_name, start_time)",
-  settings: `${MAP_SETTINGS}, ${DURABLE}`,
-  recipe: "SELECT *, {load} FROM {block}",
+  settings: `${BUCKETED_MAPS}, ${DURABLE}`,
+  // The promoted columns are read from the block's map, whose keys are LowCardinality: half the cost of MATERIALIZED.
+  insertSettings: "insert_allow_materialized_columns = 1",
+  recipe: `SELECT tenant, service_name, start_time, duration_nano, trace_id, span_id, parent_span_id, trace_state, flags, name, kind, status_code,
+      status_message, attributes, dropped_attributes_count, ${originValues("spans")},
+      \`events.time\`, \`events.name\`, \`events.attributes\`, \`events.dropped_attributes_count\`, dropped_events_count,
+      \`links.trace_id\`, \`links.span_id\`, \`links.trace_state\`, \`links.flags\`, \`links.attributes\`, \`links.dropped_attributes_count\`, dropped_links_count,
+      ${PROMOTED_SPAN_ATTRIBUTES.map((key) => staged("spans", promotedColumn("attributes", key), `attributes['${key}']`)).join(", ")}, {load}
+    FROM {block} WHERE {where}`,
   partitionDate: "toDate(start_time)",
+  summaryOf: undefined,
 };
 
 const logs: Table = {
   name: "logs",
   filledFrom: "logs",
-  columns: `tenant ${LOW_CARDINALITY},
-    service_name ${LOW_CARDINALITY},
-    time ${TIME} CODEC(Delta(8), ZSTD(1)),
-    observed_time ${TIME} CODEC(Delta(8), ZSTD(1)),
-    trace_id String CODEC(ZSTD(1)),
-    span_id String CODEC(ZSTD(1)),
-    flags UInt32 CODEC(ZSTD(1)),
-    severity_number UInt8 CODEC(ZSTD(1)),
-    severity_text ${LOW_CARDINALITY},
-    event_name ${LOW_CARDINALITY},
-    body String CODEC(ZSTD(1)),
-    template ${LOW_CARDINALITY},
-    attributes ${ATTRIBUTES} CODEC(ZSTD(1)),
-    dropped_attributes_count UInt32 CODEC(ZSTD(1)),
-    ${originColumns},
-    load UInt64 CODEC(ZSTD(1)),
-    ${promoted("resource_attributes", PROMOTED_RESOURCE_ATTRIBUTES)},
-    INDEX trace_id_bloom trace_id TYPE bloom_filter(0.01) GRANULARITY 1,
-    INDEX body_text body TYPE text(tokenizer = 'splitByNonAlpha')`,
+  columns: [
+    lowCardinality("tenant"),
+    lowCardinality("service_name"),
+    instant("time"),
+    instant("observed_time"),
+    zstd("trace_id", "String"),
+    zstd("span_id", "String"),
+    zstd("flags", "UInt32"),
+    zstd("severity_number", "UInt8"),
+    lowCardinality("severity_text"),
+    lowCardinality("event_name"),
+    zstd("body", "String"),
+    lowCardinality("template"),
+    column("attributes", ATTRIBUTES),
+    zstd("dropped_attributes_count", "UInt32"),
+    ...origin,
+    load,
+  ],
+  // The index is on lower(body), written out, so that a part which has no index yet answers exactly as one which has.
+  extras: [...originAliases, TRACE_ID_INDEX, "INDEX body_text lower(body) TYPE text(tokenizer = 'splitByNonAlpha')"],
   engine: "MergeTree",
   partitionBy: "toDate(time)",
   orderBy: "(tenant, service_name, time)",
-  settings: `${MAP_SETTINGS}, ${DURABLE}, materialize_skip_indexes_on_insert = 0`,
-  recipe: "SELECT *, {load} FROM {block}",
+  settings: `${BUCKETED_MAPS}, ${DURABLE}`,
+  // The text index costs twice what the rows do when it is built at insert; merges build it for half.
+  insertSettings: "exclude_materialize_skip_indexes_on_insert = 'body_text'",
+  recipe: `SELECT tenant, service_name, time, observed_time, trace_id, span_id, flags, severity_number, severity_text, event_name, body, template,
+      attributes, dropped_attributes_count, ${originValues("logs")}, {load}
+    FROM {block} WHERE {where}`,
   partitionDate: "toDate(time)",
+  summaryOf: undefined,
 };
 
 const traces: Table = {
   name: "traces",
   filledFrom: "spans",
-  columns: `tenant ${LOW_CARDINALITY},
-    date Date,
-    trace_id String,
-    start_time SimpleAggregateFunction(min, ${TIME}),
-    end_time SimpleAggregateFunction(max, ${TIME}),
-    span_count SimpleAggregateFunction(sum, UInt64),
-    error_count SimpleAggregateFunction(sum, UInt64),
-    services SimpleAggregateFunction(groupUniqArrayArray, Array(${LOW_CARDINALITY})),
-    root_service SimpleAggregateFunction(max, String),
-    root_name SimpleAggregateFunction(max, String),
-    root_span_id SimpleAggregateFunction(max, String),
-    root_duration_nano SimpleAggregateFunction(max, Int64),
-    root_status_code SimpleAggregateFunction(max, ${STATUS_CODE}),
-    load SimpleAggregateFunction(max, UInt64)`,
+  columns: [
+    lowCardinality("tenant"),
+    column("date", "Date"),
+    column("trace_id", "String"),
+    simple("start_time", "min", TIME),
+    simple("end_time", "max", TIME),
+    simple("span_count", "sum", "UInt64"),
+    simple("error_count", "sum", "UInt64"),
+    simple("services", "groupUniqArrayArray", "Array(String)"),
+    // The earliest span without a parent. One tuple, so that a trace with two of them does not mix their fields; `rank`
+    // is greater the earlier it began, and 0 where no root has come yet.
+    simple(
+      "root",
+      "max",
+      `Tuple(rank UInt64, service String, name String, span_id String, duration_nano Int64, status_code ${STATUS_CODE})`,
+    ),
+    newestLoad,
+  ],
+  extras: [
+    "root_service String ALIAS root.service",
+    "root_name String ALIAS root.name",
+    "root_span_id String ALIAS root.span_id",
+    "root_duration_nano Int64 ALIAS root.duration_nano",
+    `root_status_code ${STATUS_CODE} ALIAS root.status_code`,
+  ],
   engine: "AggregatingMergeTree",
   partitionBy: "date",
   orderBy: "(tenant, trace_id, date)",
   settings: DURABLE,
+  insertSettings: "",
   recipe: `SELECT tenant, toDate(start_time) AS date, trace_id, min(start_time), max(addNanoseconds(start_time, duration_nano)), count(),
-      countIf(status_code = 'error'), groupUniqArray(64)(service_name),
-      maxIf(service_name::String, parent_span_id = ''), maxIf(name::String, parent_span_id = ''),
-      maxIf(span_id, parent_span_id = ''), maxIf(duration_nano, parent_span_id = ''), maxIf(status_code, parent_span_id = ''), {load}
-    FROM {block} GROUP BY tenant, date, trace_id`,
+      countIf(status_code = 'error'), groupUniqArray(64)(service_name::String),
+      maxIf((18446744073709551615 - toUInt64(toUnixTimestamp64Nano(start_time)), service_name::String, name::String, span_id, duration_nano, status_code),
+        parent_span_id = ''), max({load})
+    FROM {block} WHERE {where} GROUP BY tenant, date, trace_id`,
   partitionDate: "toDate(start_time)",
+  summaryOf: "spans",
 };
 
 const spanStats: Table = {
   name: "span_stats",
   filledFrom: "spans",
-  columns: `tenant ${LOW_CARDINALITY},
-    service_name ${LOW_CARDINALITY},
-    name ${LOW_CARDINALITY},
-    kind ${SPAN_KIND},
-    time DateTime('UTC'),
-    count SimpleAggregateFunction(sum, UInt64),
-    error_count SimpleAggregateFunction(sum, UInt64),
-    duration_sum_nano SimpleAggregateFunction(sum, Int64),
-    duration_max_nano SimpleAggregateFunction(max, Int64),
-    duration_buckets SimpleAggregateFunction(sumMap, Map(Int16, UInt64)),
-    load SimpleAggregateFunction(max, UInt64)`,
+  columns: [
+    lowCardinality("tenant"),
+    lowCardinality("service_name"),
+    lowCardinality("name"),
+    column("kind", SPAN_KIND),
+    column("time", "DateTime('UTC')"),
+    simple("count", "sum", "UInt64"),
+    simple("error_count", "sum", "UInt64"),
+    simple("duration_sum_nano", "sum", "Int64"),
+    simple("duration_max_nano", "max", "Int64"),
+    simple("duration_buckets", "sumMap", "Map(Int16, UInt64)"),
+    newestLoad,
+  ],
+  extras: [],
   engine: "AggregatingMergeTree",
   partitionBy: "toDate(time)",
   orderBy: "(tenant, service_name, time, name, kind)",
   settings: DURABLE,
-  recipe: `SELECT tenant, service_name, name, kind, toStartOfMinute(toDateTime(start_time, 'UTC')) AS time, count(), countIf(status_code = 'error'), sum(duration_nano),
-      max(duration_nano), sumMap(map(${DURATION_BUCKET}, toUInt64(1))), {load}
-    FROM {block} GROUP BY tenant, service_name, name, kind, time`,
+  insertSettings: "",
+  recipe: `SELECT tenant, service_name, name, kind, toStartOfMinute(toDateTime(start_time, 'UTC')) AS minute, count(), countIf(status_code = 'error'),
+      sum(duration_nano), max(duration_nano), sumMap(map(${DURATION_BUCKET}, toUInt64(1))), max({load})
+    FROM {block} WHERE {where} GROUP BY tenant, service_name, name, kind, minute`,
   partitionDate: "toDate(start_time)",
+  summaryOf: "spans",
 };
 
 const logStats: Table = {
   name: "log_stats",
   filledFrom: "logs",
-  columns: `tenant ${LOW_CARDINALITY},
-    service_name ${LOW_CARDINALITY},
-    severity_number UInt8,
-    template ${LOW_CARDINALITY},
-    time DateTime('UTC'),
-    count SimpleAggregateFunction(sum, UInt64),
-    load SimpleAggregateFunction(max, UInt64)`,
+  columns: [
+    lowCardinality("tenant"),
+    lowCardinality("service_name"),
+    column("severity_number", "UInt8"),
+    lowCardinality("template"),
+    column("time", "DateTime('UTC')"),
+    simple("count", "sum", "UInt64"),
+    newestLoad,
+  ],
+  extras: [],
   engine: "AggregatingMergeTree",
   partitionBy: "toDate(time)",
   orderBy: "(tenant, service_name, time, severity_number, template)",
   settings: DURABLE,
-  recipe: `SELECT tenant, service_name, severity_number, template, toStartOfMinute(toDateTime(time, 'UTC')) AS minute, count(), {load}
-    FROM {block} GROUP BY tenant, service_name, severity_number, template, minute`,
+  insertSettings: "",
+  recipe: `SELECT tenant, service_name, severity_number, template, toStartOfMinute(toDateTime(time, 'UTC')) AS minute, count(), max({load})
+    FROM {block} WHERE {where} GROUP BY tenant, service_name, severity_number, template, minute`,
   partitionDate: "toDate(time)",
+  summaryOf: "logs",
 };
+
+const IS_CLIENT = "kind IN ('client', 'producer')";
+const IS_SERVER = "kind IN ('server', 'consumer')";
 
 /**
  * Half edges: the caller's span and the callee's span meet under one `edge_id` (hash of trace id and the caller's span id)
  * whenever and in whatever order they arrive; a merge or a GROUP BY makes them one. `peer` names what a client span calls
- * when nobody answers for it (a database, a queue, a host).
+ * when nobody answers for it (a database, a queue, a host). Both halves of an edge share its id and the ids are evenly
+ * spread, so `edge_id < x` reads a fair sample of whole edges, and quickly, since it is in the key.
  */
 const serviceEdges: Table = {
   name: "service_edges",
   filledFrom: "spans",
-  columns: `tenant ${LOW_CARDINALITY},
-    time DateTime('UTC'),
-    edge_id UInt64,
-    client_service SimpleAggregateFunction(max, String),
-    server_service SimpleAggregateFunction(max, String),
-    peer SimpleAggregateFunction(max, String),
-    peer_kind SimpleAggregateFunction(max, String),
-    failed SimpleAggregateFunction(max, UInt8),
-    client_duration_nano SimpleAggregateFunction(max, Int64),
-    server_duration_nano SimpleAggregateFunction(max, Int64),
-    load SimpleAggregateFunction(max, UInt64)`,
+  columns: [
+    lowCardinality("tenant"),
+    column("time", "DateTime('UTC')"),
+    column("edge_id", "UInt64"),
+    simple("client_service", "max", LOW_CARDINALITY),
+    simple("server_service", "max", LOW_CARDINALITY),
+    simple("peer", "max", LOW_CARDINALITY),
+    simple("peer_kind", "max", LOW_CARDINALITY),
+    simple("failed", "max", "UInt8"),
+    simple("client_duration_nano", "max", "Int64"),
+    simple("server_duration_nano", "max", "Int64"),
+    newestLoad,
+  ],
+  extras: [],
   engine: "AggregatingMergeTree",
   partitionBy: "toDate(time)",
   orderBy: "(tenant, time, edge_id)",
   settings: DURABLE,
-  recipe: `SELECT tenant, toStartOfHour(toDateTime(start_time, 'UTC')) AS time,
-      cityHash64(trace_id, if(kind IN ('client', 'producer'), span_id, parent_span_id)) AS edge_id,
-      if(kind IN ('client', 'producer'), service_name::String, ''), if(kind IN ('server', 'consumer'), service_name::String, ''),
-      if(kind IN ('client', 'producer'), multiIf(attributes['peer.service'] != '', attributes['peer.service'],
+  // Two halves in one block stay two rows until a merge: cheaper than merging at insert, and no reader may care.
+  insertSettings: "optimize_on_insert = 0",
+  recipe: `SELECT tenant, toStartOfHour(toDateTime(start_time, 'UTC')) AS hour, cityHash64(trace_id, if(${IS_CLIENT}, span_id, parent_span_id)),
+      if(${IS_CLIENT}, service_name, ''), if(${IS_SERVER}, service_name, ''),
+      if(${IS_CLIENT}, multiIf(attributes['peer.service'] != '', attributes['peer.service'],
          attributes['db.system.name'] != '', attributes['db.system.name'], attributes['db.system'] != '', attributes['db.system'],
          attributes['messaging.system'] != '', attributes['messaging.system'], attributes['server.address']), ''),
-      if(kind IN ('client', 'producer'), multiIf(attributes['db.system.name'] != '' OR attributes['db.system'] != '', 'database',
+      if(${IS_CLIENT}, multiIf(attributes['db.system.name'] != '' OR attributes['db.system'] != '', 'database',
          attributes['messaging.system'] != '', 'queue', 'service'), ''),
-      status_code = 'error', if(kind IN ('client', 'producer'), duration_nano, 0), if(kind IN ('server', 'consumer'), duration_nano, 0), {load}
-    FROM {block} WHERE kind IN ('client', 'producer') OR (kind IN ('server', 'consumer') AND parent_span_id != '')`,
+      status_code = 'error', if(${IS_CLIENT}, duration_nano, 0), if(${IS_SERVER}, duration_nano, 0), {load}
+    FROM {block} WHERE (${IS_CLIENT} OR (${IS_SERVER} AND parent_span_id != '')) AND {where}`,
   partitionDate: "toDate(start_time)",
+  summaryOf: "spans",
 };
 
 const series: Table = {
   name: "series",
   filledFrom: "series",
-  columns: `tenant ${LOW_CARDINALITY},
-    series_id UInt64,
-    metric_name ${LOW_CARDINALITY},
-    metric_type ${METRIC_TYPE},
-    temporality ${TEMPORALITY},
-    is_monotonic Bool,
-    unit ${LOW_CARDINALITY},
-    description SimpleAggregateFunction(anyLast, String),
-    service_name ${LOW_CARDINALITY},
-    attributes ${ATTRIBUTES},
-    ${originColumns},
-    first_time SimpleAggregateFunction(min, ${TIME}),
-    last_time SimpleAggregateFunction(max, ${TIME}),
-    date Date,
-    load SimpleAggregateFunction(max, UInt64)`,
+  columns: [
+    lowCardinality("tenant"),
+    column("series_id", "UInt64"),
+    lowCardinality("metric_name"),
+    column("metric_type", METRIC_TYPE),
+    column("temporality", TEMPORALITY),
+    column("is_monotonic", "Bool"),
+    lowCardinality("unit"),
+    column("description", "String"),
+    lowCardinality("service_name"),
+    column("attributes", ATTRIBUTES),
+    ...origin,
+    simple("first_time", "min", TIME),
+    simple("last_time", "max", TIME),
+    column("date", "Date"),
+    newestLoad,
+  ],
+  extras: originAliases,
   engine: "AggregatingMergeTree",
   partitionBy: "date",
   orderBy: "(tenant, metric_name, series_id, date)",
-  settings: `${DURABLE}, allow_dimensions_from_aggregate_functions = 1`,
-  recipe: "SELECT *, toDate(first_time), {load} FROM {block}",
+  // All that is no aggregate follows from series_id, a hash of it, or may be any of its values (the description).
+  settings: `${DURABLE}, allow_dimensions_outside_sorting_key = 1`,
+  insertSettings: "",
+  recipe: `SELECT tenant, series_id, metric_name, metric_type, temporality, is_monotonic, unit, description, service_name, mapSort(attributes),
+      toJSONString(mapSort(${staged("series", "resource", "resource_attributes") === "resource" ? `JSONExtract(resource, '${ATTRIBUTES}')` : "resource_attributes"})),
+      resource_schema_url, scope_name, scope_version, scope_attributes, scope_schema_url, first_time, last_time, toDate(first_time), {load}
+    FROM {block} WHERE {where}`,
   partitionDate: "toDate(first_time)",
+  summaryOf: undefined,
 };
+
+const point: readonly Column[] = [
+  lowCardinality("tenant"),
+  lowCardinality("metric_name"),
+  zstd("series_id", "UInt64"),
+  instant("time"),
+  instant("start_time"),
+  zstd("flags", "UInt8"),
+];
 
 /** Data points of gauges and sums; `samples` is the view over it that knows the series' attributes. */
 const points: Table = {
   name: "points",
   filledFrom: "points",
-  columns: `tenant ${LOW_CARDINALITY},
-    metric_name ${LOW_CARDINALITY},
-    series_id UInt64 CODEC(ZSTD(1)),
-    time ${TIME} CODEC(Delta(8), ZSTD(1)),
-    start_time ${TIME} CODEC(Delta(8), ZSTD(1)),
-    flags UInt8 CODEC(ZSTD(1)),
-    value Float64 CODEC(ZSTD(1)),
-    load UInt64 CODEC(ZSTD(1))`,
+  columns: [...point, zstd("value", "Float64"), load],
+  extras: [],
   engine: "MergeTree",
   partitionBy: "toDate(time)",
   orderBy: "(tenant, metric_name, toStartOfHour(time), series_id, time)",
   settings: DURABLE,
-  recipe: "SELECT *, {load} FROM {block}",
+  insertSettings: "",
+  recipe: "SELECT *, {load} FROM {block} WHERE {where}",
   partitionDate: "toDate(time)",
+  summaryOf: undefined,
 };
 
 const histograms: Table = {
   name: "histograms",
   filledFrom: "histograms",
-  columns: `tenant ${LOW_CARDINALITY},
-    metric_name ${LOW_CARDINALITY},
-    series_id UInt64 CODEC(ZSTD(1)),
-    time ${TIME} CODEC(Delta(8), ZSTD(1)),
-    start_time ${TIME} CODEC(Delta(8), ZSTD(1)),
-    flags UInt8 CODEC(ZSTD(1)),
-    count UInt64 CODEC(ZSTD(1)),
-    sum Float64 CODEC(ZSTD(1)),
-    min Float64 CODEC(ZSTD(1)),
-    max Float64 CODEC(ZSTD(1)),
-    bounds Array(Float64) CODEC(ZSTD(1)),
-    bucket_counts Array(UInt64) CODEC(ZSTD(1)),
-    scale Int32 CODEC(ZSTD(1)),
-    zero_count UInt64 CODEC(ZSTD(1)),
-    zero_threshold Float64 CODEC(ZSTD(1)),
-    positive_offset Int32 CODEC(ZSTD(1)),
-    positive_counts Array(UInt64) CODEC(ZSTD(1)),
-    negative_offset Int32 CODEC(ZSTD(1)),
-    negative_counts Array(UInt64) CODEC(ZSTD(1)),
-    quantiles Array(Float64) CODEC(ZSTD(1)),
-    quantile_values Array(Float64) CODEC(ZSTD(1)),
-    load UInt64 CODEC(ZSTD(1))`,
+  columns: [
+    ...point,
+    zstd("count", "UInt64"),
+    zstd("sum", "Float64"),
+    zstd("min", "Float64"),
+    zstd("max", "Float64"),
+    zstd("bounds", "Array(Float64)"),
+    zstd("bucket_counts", "Array(UInt64)"),
+    zstd("scale", "Int32"),
+    zstd("zero_count", "UInt64"),
+    zstd("zero_threshold", "Float64"),
+    zstd("positive_offset", "Int32"),
+    zstd("positive_counts", "Array(UInt64)"),
+    zstd("negative_offset", "Int32"),
+    zstd("negative_counts", "Array(UInt64)"),
+    zstd("quantiles", "Array(Float64)"),
+    zstd("quantile_values", "Array(Float64)"),
+    load,
+  ],
+  extras: [],
   engine: "MergeTree",
   partitionBy: "toDate(time)",
   orderBy: "(tenant, metric_name, toStartOfHour(time), series_id, time)",
   settings: DURABLE,
-  recipe: "SELECT *, {load} FROM {block}",
+  insertSettings: "",
+  recipe: "SELECT *, {load} FROM {block} WHERE {where}",
   partitionDate: "toDate(time)",
+  summaryOf: undefined,
 };
 
 const exemplars: Table = {
   name: "exemplars",
   filledFrom: "exemplars",
-  columns: `tenant ${LOW_CARDINALITY},
-    metric_name ${LOW_CARDINALITY},
-    series_id UInt64 CODEC(ZSTD(1)),
-    time ${TIME} CODEC(Delta(8), ZSTD(1)),
-    value Float64 CODEC(ZSTD(1)),
-    trace_id String CODEC(ZSTD(1)),
-    span_id String CODEC(ZSTD(1)),
-    attributes ${ATTRIBUTES} CODEC(ZSTD(1)),
-    load UInt64 CODEC(ZSTD(1)),
-    INDEX trace_id_bloom trace_id TYPE bloom_filter(0.01) GRANULARITY 1`,
+  columns: [
+    lowCardinality("tenant"),
+    lowCardinality("metric_name"),
+    zstd("series_id", "UInt64"),
+    instant("time"),
+    zstd("value", "Float64"),
+    zstd("trace_id", "String"),
+    zstd("span_id", "String"),
+    column("attributes", ATTRIBUTES),
+    load,
+  ],
+  extras: [TRACE_ID_INDEX],
   engine: "MergeTree",
   partitionBy: "toDate(time)",
   orderBy: "(tenant, metric_name, time)",
   settings: DURABLE,
-  recipe: "SELECT *, {load} FROM {block}",
+  insertSettings: "",
+  recipe: "SELECT *, {load} FROM {block} WHERE {where}",
   partitionDate: "toDate(time)",
+  summaryOf: undefined,
 };
 
 /** In loading order: the rows themselves first, then their summaries. */
@@ -359,9 +485,25 @@ export const TABLES: readonly Table[] = [
   exemplars,
 ];
 
-/** What people query as `samples`: each data point with the names and attributes of its series. */
-export const SAMPLES_VIEW = `SELECT p.tenant AS tenant, p.metric_name AS metric_name, p.series_id AS series_id, p.time AS time, p.start_time AS start_time,
+/**
+ * What people query as `samples`: each data point with the names and attributes of its series. The grouped columns follow
+ * from the series id (their maps are sorted), so grouping by them makes the rows of all days one and lets a filter such as
+ * `attributes['k'] = 'v'` reach the few series before it reaches the many points.
+ */
+const SAMPLES = `SELECT p.tenant AS tenant, p.metric_name AS metric_name, p.series_id AS series_id, p.time AS time, p.start_time AS start_time,
     p.value AS value, p.flags AS flags, s.metric_type AS metric_type, s.temporality AS temporality, s.is_monotonic AS is_monotonic, s.unit AS unit,
-    s.service_name AS service_name, s.attributes AS attributes, s.resource_attributes AS resource_attributes, p.load AS load
+    s.service_name AS service_name, s.attributes AS attributes, s.resource AS resource,
+    JSONExtract(s.resource, '${ATTRIBUTES}') AS resource_attributes, p.load AS load
   FROM points AS p
-  ANY LEFT JOIN series AS s ON p.tenant = s.tenant AND p.metric_name = s.metric_name AND p.series_id = s.series_id`;
+  LEFT JOIN (
+    SELECT tenant, metric_name, series_id, metric_type, temporality, is_monotonic, unit, service_name, attributes, resource
+    FROM series GROUP BY ALL
+  ) AS s USING (tenant, metric_name, series_id)`;
+
+export interface View {
+  readonly name: string;
+  readonly select: string;
+}
+
+/** Views that people query; a confined reader sees through them what it sees in the tables. */
+export const VIEWS: readonly View[] = [{ name: "samples", select: SAMPLES }];

@@ -67,6 +67,11 @@ export class Cursor {
         if (found !== undefined && (newest === undefined || found.version > newest.version)) newest = found;
       }
       if (newest === undefined) throw lost(file.path, "is damaged");
+      // Perhaps only in the page cache, if a sync failed before the last process ended: what is believed from now on must
+      // be on the disk. The same bytes in the same place, so that a crash meanwhile harms nothing.
+      const page = encode(newest.version, newest.state);
+      await file.write([page, page], slotOffset(newest.version));
+      await file.sync();
       return new Cursor(disk, directory, file, newest.version, newest.state);
     } catch (error) {
       await file.close();

@@ -41,6 +41,8 @@ interface Found {
   readonly use: SegmentUse;
 }
 
+const REWRITE_BYTES = 1 << 20;
+
 /** A record in a segment, by its header. */
 interface Located {
   readonly header: RecordHeader;
@@ -110,8 +112,7 @@ export async function recoverSegments(
       readTo = offset + bytes;
     }
     if (index.lastSequenceIn(segment) > 0) {
-      // Written by a process that is gone, perhaps not yet synced: what is loaded from it must not vanish afterwards.
-      if (isLast) await segment.file.sync();
+      if (isLast) await makeDurable(segment, scanned, kept);
       live.push(segment);
     } else spare.push(segment);
   }
@@ -131,9 +132,34 @@ async function readUse(segment: Segment, completedSequence: number): Promise<Seg
   return { generation: use === undefined ? 0 : use.generation, nonce: first.nonce, firstSequence: first.sequence };
 }
 
+/**
+ * The last records were written by a process that is gone; perhaps they are in the page cache only, where a failed sync may
+ * have left them for good. What is loaded from them must not vanish afterwards, so they are written once more, the same bytes
+ * in the same place, and synced.
+ */
+async function makeDurable(segment: Segment, scanned: readonly Located[], kept: readonly Located[]): Promise<void> {
+  const durable = durableSequence(scanned);
+  const from = kept.findIndex(({ header }) => header.sequence > durable);
+  const last = kept.at(-1);
+  if (from < 0 || last === undefined) return;
+  const end = last.offset + last.bytes;
+  const piece = Buffer.allocUnsafe(REWRITE_BYTES);
+  for (let at = from === 0 ? 0 : kept[from]!.offset; at < end; at += piece.length) {
+    const bytes = piece.subarray(0, Math.min(piece.length, end - at));
+    await segment.file.read(bytes, at);
+    await segment.file.write([bytes], at);
+  }
+  await segment.file.sync();
+}
+
+/** The highest number that some record says was durable. */
+function durableSequence(scanned: readonly Located[]): number {
+  return scanned.reduce((most, { header }) => Math.max(most, header.durableSequence), 0);
+}
+
 /** Records up to the first hole behind which nothing says that it had been durable. */
 function beforeTear(scanned: readonly Located[], use: SegmentUse): readonly Located[] {
-  const durable = scanned.reduce((most, { header }) => Math.max(most, header.durableSequence), 0);
+  const durable = durableSequence(scanned);
   let next = use.firstSequence;
   for (const [position, { header, isWhole }] of scanned.entries()) {
     const firstMissing = header.sequence > next ? next : isWhole ? undefined : header.sequence;

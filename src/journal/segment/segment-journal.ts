@@ -85,6 +85,8 @@ export async function openSegmentJournal(options: SegmentJournalOptions): Promis
   const opened: { close(): Promise<void> }[] = [];
   try {
     const names = segmentNames(await disk.list(directory));
+    // A process that was killed may have made files whose names are not durable yet.
+    await disk.syncDirectory(directory);
     // Load numbers begin at the time in milliseconds: greater than any that a lost earlier journal of the same data gave.
     const start = { lastLoad: clock.nowMs(), completedSequence: 0, completedAccepted: 0, openLoad: undefined };
     const cursor = await Cursor.open(disk, directory, names.length === 0 ? start : undefined);

@@ -85,6 +85,8 @@ export class SegmentPool {
     this.#full = undefined;
     await segment.file.close();
     await this.#options.disk.remove(segment.file.path);
+    // A name that came back after a power loss would bring back records that are void.
+    await this.#options.disk.syncDirectory(this.#options.directory);
   }
 
   async close(): Promise<void> {

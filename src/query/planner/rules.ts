@@ -1,6 +1,7 @@
 import type { Select } from "#plan/select.ts";
 import type { Frame } from "../frame.ts";
 import { narrowByTraceTime } from "./narrow-by-trace-time.ts";
+import { narrowSlowest } from "./narrow-slowest.ts";
 import { promoteAttributes } from "./promote-attributes.ts";
 import { useLogStats, useSpanStats } from "./use-minute-statistics.ts";
 
@@ -23,7 +24,7 @@ export interface RuleUse {
 }
 
 /** In order: summaries first (they make the rest needless), then narrowing, then columns. */
-const NARROWING: readonly NarrowingRule[] = [narrowByTraceTime];
+const NARROWING: readonly NarrowingRule[] = [narrowByTraceTime, narrowSlowest];
 const REWRITES_BEFORE: readonly RewriteRule[] = [useSpanStats, useLogStats];
 const REWRITES_AFTER: readonly RewriteRule[] = [promoteAttributes];
 

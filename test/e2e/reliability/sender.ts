@@ -65,6 +65,7 @@ export class Sender {
           idPrefix: prefix,
           startUnixNano: this.#options.startUnixNano,
           stepNano: 1000n,
+          tracedEvery: 1,
         },
         this.#options.seed + number,
       );

@@ -36,6 +36,7 @@ const address = fc.record(
     tab: word,
     select: word,
     open: word,
+    wrap: fc.constant(true),
     live: fc.constant(true),
     metric: word,
     aggregate: word,

@@ -21,6 +21,7 @@
  *   tab        the part of a view: `map`, `patterns`, `flame`, `compare`, …
  *   select     a selection: `{fromMs}..{toMs},{lowNs}..{highNs}` (either half may be `*`), or a filter after `=`
  *   open       the open row: a span id, a log line's id
+ *   wrap       `1` while long lines are wrapped
  *   live       `1` while new data is followed
  *   metric, aggregate, sql   what the Metrics and SQL views ask
  *
@@ -42,6 +43,7 @@ export interface Address {
   readonly tab?: string | undefined;
   readonly select?: string | undefined;
   readonly open?: string | undefined;
+  readonly wrap?: boolean | undefined;
   readonly live?: boolean | undefined;
   readonly metric?: string | undefined;
   readonly aggregate?: string | undefined;
@@ -66,6 +68,7 @@ const KINDS: { readonly [key in keyof Required<Address>]: Kind } = {
   tab: "string",
   select: "string",
   open: "string",
+  wrap: "flag",
   live: "flag",
   metric: "string",
   aggregate: "string",

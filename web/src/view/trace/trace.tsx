@@ -173,7 +173,6 @@ function TraceBody({ trace }: { readonly trace: Trace }): ReactElement {
               </span>
             )}
             {trace.truncated && <span className="badge warn">partial: too many spans to show all</span>}
-            <StatisticsLine statistics={trace.statistics} />
           </div>
         </div>
         <ul className="trace-shares" aria-label="Self time by service">
@@ -214,6 +213,7 @@ function TraceBody({ trace }: { readonly trace: Trace }): ReactElement {
           <span className="small warn-text cut">No critical path: {trace.criticalPath.note}</span>
         )}
         <span className="grow" />
+        <StatisticsLine statistics={trace.statistics} />
         <div className="find row tight">
           <input
             ref={find}

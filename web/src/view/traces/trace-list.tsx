@@ -187,7 +187,7 @@ function columnsOf(
               className={row.errorCount > 0 ? "failed" : ""}
             />
           </span>
-          {formatDuration(row.durationNs)}
+          <span className="duration-value">{formatDuration(row.durationNs)}</span>
         </span>
       ),
     },

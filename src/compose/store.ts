@@ -1,0 +1,101 @@
+import { join } from "node:path";
+import type { Settings } from "#config/settings.ts";
+import { openEmbeddedEngine } from "#engine/embedded/embedded-engine.ts";
+import type { Engine } from "#engine/engine.ts";
+import { migrate } from "#engine/schema/migrate.ts";
+import { openDecodePool } from "#ingest/decode-pool.ts";
+import { INGEST_DEFAULTS, openIngest, type RunningIngest } from "#ingest/open-ingest.ts";
+import type { Journal } from "#journal/journal.ts";
+import { openSegmentJournal } from "#journal/segment/segment-journal.ts";
+import { SIGNALS, type Signal } from "#model/batch.ts";
+import type { Clock } from "#runtime/clock.ts";
+import { systemDisk } from "#runtime/disk-system.ts";
+import type { Log } from "#runtime/log.ts";
+import { workerThreads } from "#runtime/threads.ts";
+import { createLoadInserter } from "./load-inserter.ts";
+
+/** What keeps the data: journals, engine and the ingest between them. */
+export interface Store extends AsyncDisposable {
+  readonly engine: Engine;
+  readonly ingest: RunningIngest;
+  /** After disposal: whether the ledger added up. */
+  isClean(): boolean;
+}
+
+/** Opens what keeps the data. Journals first, so that what a crash left is known before the engine is asked for it. */
+export async function openStore(settings: Settings, dataDir: string, clock: Clock, log: Log): Promise<Store> {
+  const journals = await openJournals(settings, dataDir, clock, log);
+  const engine = await openEmbeddedEngine({
+    dataDir: join(dataDir, "engine"),
+    memoryLimitBytes: settings.engine.memoryLimit,
+    database: settings.engine.database,
+  });
+  await migrate(engine);
+  const pool = openDecodePool({
+    start: workerThreads,
+    maxKeptBytes: settings.ingest.maxKept,
+    maxQueueBytes: settings.ingest.maxInFlight,
+  });
+  const ingest = await openIngest({
+    journals,
+    pool,
+    inserter: createLoadInserter(engine),
+    disk: systemDisk,
+    quarantineDirectory: join(dataDir, "quarantine"),
+    clock,
+    settings: {
+      limits: settings.ingest.limits,
+      maxAgeMs: {
+        traces: settings.retention.traces,
+        logs: settings.retention.logs,
+        metrics: settings.retention.metrics,
+      },
+      maxAheadMs: settings.ingest.maxAhead,
+      outside: settings.ingest.outside,
+      loader: { ...INGEST_DEFAULTS.loader, loadRows: settings.ingest.loadRows, lingerMs: settings.ingest.linger },
+    },
+  });
+  let clean = true;
+  return {
+    engine,
+    ingest,
+    isClean: () => clean,
+    [Symbol.asyncDispose]: async () => {
+      const ledgers = await ingest.close(settings.shutdownTimeout);
+      for (const signal of SIGNALS) {
+        const { missing, pending } = ledgers[signal];
+        if (missing !== 0) {
+          clean = false;
+          log.error("the ledger does not add up", { signal, missing });
+        }
+        if (pending > 0) log.info("left in the journal", { signal, pending });
+      }
+      await pool[Symbol.asyncDispose]();
+      await engine[Symbol.asyncDispose]();
+      await Promise.all(SIGNALS.map((signal) => journals[signal][Symbol.asyncDispose]()));
+    },
+  };
+}
+
+async function openJournals(
+  settings: Settings,
+  dataDir: string,
+  clock: Clock,
+  log: Log,
+): Promise<Readonly<Record<Signal, Journal>>> {
+  const open = async (signal: Signal): Promise<Journal> => {
+    const journal = await openSegmentJournal({
+      directory: join(dataDir, "journal", signal),
+      segmentBytes: settings.journal.segment,
+      limitBytes: settings.journal.limit,
+      clock,
+    });
+    const { records, tornBytes } = journal.recovery;
+    if (tornBytes > 0)
+      log.warn("cut a torn tail off the journal; nothing acknowledged was in it", { signal, tornBytes });
+    if (records > 0) log.info("journal recovered", { signal, records });
+    return journal;
+  };
+  const [traces, logs, metrics] = await Promise.all([open("traces"), open("logs"), open("metrics")]);
+  return { traces, logs, metrics };
+}

@@ -1,0 +1,79 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+/**
+ * The engine's configuration file and its users. The program's own statements run as `owner`; a confined reader has SELECT on
+ * the named tables and sees the rows of the tenant that `log_comment` names. In chdb every connection is the user `default`,
+ * who holds both roles and nothing else, so what counts is the SET ROLE that the executor sends first.
+ */
+export interface EngineConfig {
+  readonly database: string;
+  /** Tables with a column `tenant`, and views over them. */
+  readonly tables: readonly string[];
+  readonly views: readonly string[];
+  /** Where BACKUP may write and RESTORE may read. */
+  readonly backupDir: string;
+}
+
+export const OWNER_ROLE = "owner";
+export const READER_ROLE = "reader";
+
+/** Writes the files into `folder` and answers the path of the main one. */
+export function writeConfigFile(folder: string, config: EngineConfig): string {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const usersPath = join(folder, "users.xml");
+  const path = join(folder, "config.xml");
+  writeFileSync(usersPath, usersXml(config), { mode: 0o600 });
+  writeFileSync(path, mainXml(config, usersPath), { mode: 0o600 });
+  return path;
+}
+
+function mainXml(config: EngineConfig, usersPath: string): string {
+  return `<clickhouse>
+  <users_config>${xml(usersPath)}</users_config>
+  <!-- Start with whatever is whole; what is broken is moved aside and reported (lost-parts.ts). -->
+  <merge_tree>
+    <max_suspicious_broken_parts>1000000</max_suspicious_broken_parts>
+    <max_suspicious_broken_parts_bytes>1000000000000000</max_suspicious_broken_parts_bytes>
+  </merge_tree>
+  <backups><allowed_path>${xml(config.backupDir)}</allowed_path></backups>
+  <background_pool_size>4</background_pool_size>
+  <background_merges_mutations_concurrency_ratio>1</background_merges_mutations_concurrency_ratio>
+  <background_common_pool_size>2</background_common_pool_size>
+  <background_move_pool_size>1</background_move_pool_size>
+  <background_fetches_pool_size>1</background_fetches_pool_size>
+  <background_schedule_pool_size>4</background_schedule_pool_size>
+</clickhouse>
+`;
+}
+
+function usersXml(config: EngineConfig): string {
+  const grants = [...config.tables, ...config.views].map(
+    (name) => `<query>GRANT SELECT ON ${xml(config.database)}.${xml(name)}</query>`,
+  );
+  const filter = `has(currentRoles(), '${OWNER_ROLE}') OR tenant = getSetting('log_comment')`;
+  const filters = config.tables.map((name) => `<${name}><filter>${xml(filter)}</filter></${name}>`);
+  return `<clickhouse>
+  <profiles><default/></profiles>
+  <quotas><default/></quotas>
+  <roles>
+    <${OWNER_ROLE}><grants><query>GRANT ALL ON *.* WITH GRANT OPTION</query></grants></${OWNER_ROLE}>
+    <${READER_ROLE}><grants>${grants.join("")}</grants></${READER_ROLE}>
+  </roles>
+  <users>
+    <default>
+      <password/>
+      <networks><ip>127.0.0.1</ip></networks>
+      <profile>default</profile>
+      <quota>default</quota>
+      <grants><query>GRANT ${OWNER_ROLE}</query><query>GRANT ${READER_ROLE}</query></grants>
+      <databases><${config.database}>${filters.join("")}</${config.database}></databases>
+    </default>
+  </users>
+</clickhouse>
+`;
+}
+
+function xml(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}

@@ -1,0 +1,121 @@
+import type { ChdbBinding, ChdbConnection, ChdbResult } from "./chdb-binding.ts";
+import { Lane } from "./lane.ts";
+import { preamble, quote, type Statement, StatementError } from "./statement.ts";
+
+/**
+ * Runs statements in chdb, and is the one place that knows its traps:
+ * - After an error in the middle of a result chdb prepends the failed query's rows to the next result of that connection, and
+ *   settings and parameters stay. So each statement has a connection of its own; opening, setting and closing one costs 0.7 ms.
+ * - Nothing interrupts a query from outside but KILL from another connection, and some functions do not look
+ *   (levenshteinDistance, arraySort): a query that outlives its kill is `stuck`, and only the end of the process ends it.
+ * - A query occupies a thread of libuv's pool: lanes keep slow reads from holding up everything else.
+ */
+export interface ExecutorOptions {
+  readonly chdb: ChdbBinding;
+  readonly dataDir: string;
+  /** How long a killed query may go on. */
+  readonly killGraceMs: number;
+  /** Called once with a query that outlived its kill. */
+  readonly onStuck: (statement: Statement) => void;
+}
+
+const READS = 9;
+const WRITES = 4;
+const WAITING = 256;
+/** `max_execution_time` is checked between blocks; a query that does not reach the next one is killed this much later. */
+const DEADLINE_SLACK_MS = 1_000;
+
+export class Executor {
+  readonly #options: ExecutorOptions;
+  readonly #reads = new Lane(READS, WAITING);
+  readonly #writes = new Lane(WRITES, WAITING);
+  readonly #running = new Set<Promise<unknown>>();
+  #closed = false;
+
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+  }
+
+  /** Runs one statement; the signal kills it. */
+  async run(statement: Statement, signal: AbortSignal): Promise<ChdbResult> {
+    if (this.#closed) throw new StatementError("Code: 236. DB::Exception: The engine is stopping. (ABORTED)");
+    const lane = statement.settings.has("readonly") ? this.#reads : this.#writes;
+    const leave = await lane.enter(signal);
+    try {
+      return await this.#tracked(this.#supervised(statement, signal));
+    } finally {
+      leave();
+    }
+  }
+
+  /** Runs one statement of the host's own, past the lanes. */
+  async runNow(sql: string, format = "TSVRaw"): Promise<string> {
+    const own: Statement = {
+      queryId: "",
+      sql,
+      format,
+      database: "default",
+      settings: new Map(),
+      parameters: new Map(),
+      role: undefined,
+    };
+    const { bytes } = await this.#tracked(this.#inOwnConnection(own));
+    return Buffer.from(bytes).toString();
+  }
+
+  /** Takes no more statements and resolves when those that run have ended. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    while (this.#running.size > 0) await Promise.allSettled(this.#running);
+  }
+
+  async #tracked<T>(promise: Promise<T>): Promise<T> {
+    this.#running.add(promise);
+    try {
+      return await promise;
+    } finally {
+      this.#running.delete(promise);
+    }
+  }
+
+  async #supervised(statement: Statement, signal: AbortSignal): Promise<ChdbResult> {
+    const timers: NodeJS.Timeout[] = [];
+    let ended = false;
+    const kill = (): void => {
+      if (ended) return;
+      timers.push(
+        setTimeout(() => {
+          if (!ended) this.#options.onStuck(statement);
+        }, this.#options.killGraceMs),
+      );
+      this.runNow(`KILL QUERY WHERE Settings['query_cache_tag'] = ${quote(statement.queryId)} ASYNC`, "Null").catch(
+        (error: unknown) => process.stderr.write(`engine: KILL failed: ${String(error)}\n`),
+      );
+    };
+    const limitSeconds = Number(statement.settings.get("max_execution_time") ?? 0);
+    if (limitSeconds > 0) timers.push(setTimeout(kill, limitSeconds * 1000 + DEADLINE_SLACK_MS));
+    signal.addEventListener("abort", kill, { once: true });
+    if (signal.aborted) kill();
+    try {
+      return await this.#inOwnConnection(statement);
+    } finally {
+      ended = true;
+      signal.removeEventListener("abort", kill);
+      for (const timer of timers) clearTimeout(timer);
+    }
+  }
+
+  async #inOwnConnection(statement: Statement): Promise<ChdbResult> {
+    const { chdb, dataDir } = this.#options;
+    const before = preamble(statement);
+    const connection: ChdbConnection = chdb.CreateConnection(dataDir);
+    try {
+      for (const sql of before) await chdb.QueryAsyncConnection(connection, sql, "Null");
+      return await chdb.QueryAsyncConnection(connection, statement.sql, statement.format);
+    } catch (error) {
+      throw new StatementError(error instanceof Error ? error.message : String(error));
+    } finally {
+      chdb.CloseConnection(connection);
+    }
+  }
+}

@@ -1,0 +1,193 @@
+import { type PointerEvent, type ReactElement, useEffect, useMemo, useRef, useState } from "react";
+import type { Heatmap as Answer } from "../../../../src/api/contract/shapes.ts";
+import { formatMinute, formatTick, type Zone } from "../../format/clock-time.ts";
+import { formatCount, formatDuration, formatRatio } from "../../format/quantity.ts";
+import { PALETTES } from "../../look/palette.ts";
+import type { Selection } from "../../state/address.ts";
+import { useTheme } from "../../state/preferences.ts";
+import { type Cell, cellAt, paintHeatmap, placeOf, regionOf, sumOf } from "./heatmap-pixels.ts";
+
+export interface HeatmapProps {
+  readonly map: Answer;
+  readonly zone: Zone;
+  readonly nowMs: number;
+  readonly selection: Selection | null;
+  readonly onSelect: (selection: Selection | null) => void;
+  readonly onZoom: (fromMs: number, toMs: number) => void;
+}
+
+const TIME_TICKS = 6;
+
+/** Time across, duration upward (log), count as shade, cells with errors outlined. Drag selects; Shift-drag zooms in time. */
+export function Heatmap({ map, zone, nowMs, selection, onSelect, onZoom }: HeatmapProps): ReactElement {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const theme = useTheme();
+  const [drag, setDrag] = useState<{ from: Cell; to: Cell; zoom: boolean } | null>(null);
+  const [hover, setHover] = useState<{ cell: Cell; x: number; y: number } | null>(null);
+
+  useEffect(() => {
+    const context = canvas.current?.getContext("2d");
+    if (canvas.current === null || context == null) return;
+    canvas.current.width = map.columns;
+    canvas.current.height = map.rows;
+    const image = context.createImageData(map.columns, map.rows);
+    paintHeatmap(map, PALETTES[theme].amount, image.data);
+    context.putImageData(image, 0, 0);
+  }, [map, theme]);
+
+  const durationTicks = useMemo(() => decades(map), [map]);
+  const outline = useMemo(() => errorOutline(map), [map]);
+  const spanMs = map.columns * map.stepMs;
+  const timeTicks = useMemo(
+    () => timesOf(map.startMs, map.startMs + spanMs, TIME_TICKS, zone),
+    [map.startMs, spanMs, zone],
+  );
+  const region =
+    drag !== null
+      ? { kind: "region" as const, ...regionOf(map, drag.from, drag.to) }
+      : selection?.kind === "region"
+        ? selection
+        : null;
+  const place = region === null ? null : placeOf(map, drag?.zoom ? { ...region, lowNs: null, highNs: null } : region);
+
+  const cellOf = (event: PointerEvent): Cell => {
+    const rect = event.currentTarget.getBoundingClientRect();
+    return cellAt(
+      map,
+      (event.clientX - rect.left) / Math.max(rect.width, 1),
+      (event.clientY - rect.top) / Math.max(rect.height, 1),
+    );
+  };
+  const hovered =
+    hover === null ? null : { ...sumOf(map, hover.cell, hover.cell), ...regionOf(map, hover.cell, hover.cell) };
+  const total = useMemo(() => map.counts.reduce((sum, count) => sum + count, 0), [map]);
+
+  return (
+    <div className="heatmap">
+      <div className="heatmap-durations" aria-hidden="true">
+        {durationTicks.map(({ ns, share }) => (
+          <span key={ns} style={{ bottom: `${share * 100}%` }}>
+            {formatDuration(ns)}
+          </span>
+        ))}
+      </div>
+      <div
+        className="heatmap-plot"
+        onPointerDown={(event) => {
+          if (event.button !== 0) return;
+          event.currentTarget.setPointerCapture(event.pointerId);
+          const cell = cellOf(event);
+          setDrag({ from: cell, to: cell, zoom: event.shiftKey });
+        }}
+        onPointerMove={(event) => {
+          const cell = cellOf(event);
+          const rect = event.currentTarget.getBoundingClientRect();
+          setHover({ cell, x: event.clientX - rect.left, y: event.clientY - rect.top });
+          if (drag !== null) setDrag({ ...drag, to: cell });
+        }}
+        onPointerLeave={() => setHover(null)}
+        onPointerUp={() => {
+          if (drag === null) return;
+          setDrag(null);
+          const chosen = regionOf(map, drag.from, drag.to);
+          const single = drag.from.column === drag.to.column && drag.from.row === drag.to.row;
+          if (drag.zoom) onZoom(chosen.fromMs, chosen.toMs);
+          else if (single && sumOf(map, drag.from, drag.to).count === 0) onSelect(null);
+          else onSelect({ kind: "region", ...chosen });
+        }}
+      >
+        <canvas ref={canvas} role="img" aria-label={`Heatmap of ${formatCount(total)} spans over time and duration`} />
+        {durationTicks.map(({ ns, share }) => (
+          <span key={ns} aria-hidden="true" className="heatmap-line" style={{ bottom: `${share * 100}%` }} />
+        ))}
+        <svg
+          aria-hidden="true"
+          className="heatmap-errors"
+          viewBox={`0 0 ${map.columns} ${map.rows}`}
+          preserveAspectRatio="none"
+        >
+          <path d={outline} vectorEffect="non-scaling-stroke" />
+        </svg>
+        {place !== null && (
+          <span
+            aria-hidden="true"
+            className={drag?.zoom ? "heatmap-region zoom" : "heatmap-region"}
+            style={{
+              left: `${place.left * 100}%`,
+              top: `${place.top * 100}%`,
+              width: `${place.width * 100}%`,
+              height: `${place.height * 100}%`,
+            }}
+          />
+        )}
+        {hover !== null && hovered !== null && drag === null && hovered.count > 0 && (
+          <div
+            className="heatmap-hover small"
+            style={
+              hover.x > 220
+                ? { right: `calc(100% - ${hover.x - 12}px)`, top: Math.max(0, hover.y - 48) }
+                : { left: hover.x + 14, top: Math.max(0, hover.y - 48) }
+            }
+          >
+            <strong>{formatCount(hovered.count)} spans</strong>
+            {hovered.errors > 0 && (
+              <span className="error-text"> {formatRatio(hovered.errors / hovered.count)} failed</span>
+            )}
+            <div className="secondary">
+              {formatDuration(hovered.lowNs)} – {formatDuration(hovered.highNs)} ·{" "}
+              {formatMinute(hovered.fromMs, zone, nowMs, true)}
+            </div>
+          </div>
+        )}
+      </div>
+      <div className="heatmap-times" aria-hidden="true">
+        {timeTicks.map((ms) => (
+          <span key={ms} style={{ left: `${((ms - map.startMs) / spanMs) * 100}%` }}>
+            {formatTick(ms, zone, spanMs / TIME_TICKS, false).split("\n")[0]}
+          </span>
+        ))}
+      </div>
+    </div>
+  );
+}
+
+/** Powers of ten within the bounds, with their place from the bottom. */
+function decades(map: Answer): readonly { readonly ns: number; readonly share: number }[] {
+  const low = Math.max(map.boundsNs[0] ?? 1, 1);
+  const high = map.boundsNs[map.rows] ?? low;
+  const ticks: { ns: number; share: number }[] = [];
+  for (let ns = 10 ** Math.ceil(Math.log10(low)); ns <= high && ticks.length < 12; ns *= 10) {
+    const place = placeOf(map, { fromMs: map.startMs, toMs: map.startMs + 1, lowNs: ns, highNs: null });
+    if (place !== null && place.height > 0.04) ticks.push({ ns, share: 1 - place.height });
+  }
+  return ticks;
+}
+
+/** The outline of the cells where something failed, as path data in cells: only edges towards cells without errors. */
+function errorOutline(map: Answer): string {
+  const failed = (column: number, row: number): boolean =>
+    column >= 0 && column < map.columns && row >= 0 && row < map.rows && (map.errors[column * map.rows + row] ?? 0) > 0;
+  let path = "";
+  for (let column = 0; column < map.columns; column++)
+    for (let row = 0; row < map.rows; row++) {
+      if (!failed(column, row)) continue;
+      const top = map.rows - 1 - row;
+      if (!failed(column - 1, row)) path += `M${column} ${top}v1`;
+      if (!failed(column + 1, row)) path += `M${column + 1} ${top}v1`;
+      if (!failed(column, row + 1)) path += `M${column} ${top}h1`;
+      if (!failed(column, row - 1)) path += `M${column} ${top + 1}h1`;
+    }
+  return path;
+}
+
+/** Round times of the clock inside the range. */
+function timesOf(fromMs: number, toMs: number, wanted: number, zone: Zone): readonly number[] {
+  const steps = [
+    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800,
+  ].map((seconds) => seconds * 1000);
+  const step = steps.find((size) => (toMs - fromMs) / size <= wanted) ?? steps.at(-1)!;
+  const shift = zone === "utc" ? 0 : new Date(fromMs).getTimezoneOffset() * 60_000;
+  const ticks: number[] = [];
+  for (let at = Math.ceil((fromMs - shift) / step) * step + shift; at < toMs; at += step) ticks.push(at);
+  return ticks;
+}
