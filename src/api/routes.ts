@@ -1,6 +1,14 @@
 import type { Route } from "./route.ts";
 import { homeRoute } from "./routes/home.ts";
-import { logFacetRoute, logFieldsRoute, logHistogramRoute, logsRoute } from "./routes/logs.ts";
+import {
+  logContextRoute,
+  logFacetRoute,
+  logFieldsRoute,
+  logHistogramRoute,
+  logPatternsRoute,
+  logsRoute,
+  logTailRoute,
+} from "./routes/logs.ts";
 import { servicesRoute } from "./routes/service-list.ts";
 import {
   differencesRoute,
@@ -33,6 +41,9 @@ export function apiRoutes(startedMs: number): readonly Route[] {
     logHistogramRoute,
     logFacetRoute,
     logFieldsRoute,
+    logPatternsRoute,
+    logContextRoute,
+    logTailRoute(),
     sqlRoute,
   ];
 }
