@@ -117,7 +117,8 @@ export class ClickHouse implements AsyncDisposable {
     signal: AbortSignal | undefined,
     how: { readonly confined: boolean; readonly data?: readonly Uint8Array[] },
   ) {
-    if (signal?.aborted === true) throw new Failure("cancelled", "the caller went away");
+    const isGone = (): boolean => signal?.aborted === true;
+    if (isGone()) throw new Failure("cancelled", "the caller went away");
     const client = how.confined ? this.#reader : this.#client;
     if (client === undefined)
       throw new Failure("query-refused", "this engine has no user that may run confined SQL", {
@@ -138,8 +139,10 @@ export class ClickHouse implements AsyncDisposable {
       for await (const piece of result.stream as AsyncIterable<Buffer>) pieces.push(piece);
       return { bytes: Buffer.concat(pieces), summary: result.summary };
     } catch (error) {
-      if (signal?.aborted === true) throw new Failure("cancelled", "the caller went away", { cause: error });
+      if (isGone()) throw new Failure("cancelled", "the caller went away", { cause: error });
       if (error instanceof ClickHouseError) throw failureOf(Number(error.code), error.message.trim(), error);
+      // What is left comes from the socket; anything else (a parameter of an impossible type) is a mistake of ours.
+      if (typeof (error as NodeJS.ErrnoException).code !== "string") throw error;
       this.#onUnreachable?.();
       throw new Failure("engine-unavailable", `the engine does not answer: ${describeError(error)}`, { cause: error });
     }
