@@ -29,6 +29,8 @@ export interface EmbeddedEngineOptions {
   /** How long a killed query may go on before the process is restarted; default 10 s. */
   readonly killGraceMs?: number;
   readonly startTimeoutMs?: number;
+  /** How long to wait for another process to let go of the directory; default 5 s. */
+  readonly lockWaitMs?: number;
   /** How the process is watched; the defaults suit everything but tests. */
   readonly watch?: WatchOptions;
   /** Hooks of the first start and every later one, see `Engine.onStart`. */
@@ -92,6 +94,7 @@ class EmbeddedCore implements EngineCore {
     this.#supervisor = new Supervisor({
       readiness: this.#readiness,
       ...(options.watch === undefined ? {} : { watch: options.watch }),
+      ...(options.lockWaitMs === undefined ? {} : { lockWaitMs: options.lockWaitMs }),
       hostScript: options.hostScript ?? fileURLToPath(new URL("./host.js", import.meta.url)),
       dataDir: join(this.#dataDir, "clickhouse"),
       runRoot: join(this.#dataDir, "clickhouse-run"),

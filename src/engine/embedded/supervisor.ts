@@ -37,6 +37,8 @@ export interface SupervisorOptions {
   /** Answers within the timeout or the child is taken to hang. */
   readonly probe: (timeoutMs: number) => Promise<void>;
   readonly watch?: WatchOptions;
+  /** How long to wait for another process to let go of the directory. */
+  readonly lockWaitMs?: number;
 }
 
 /** How the child is watched from outside. */
@@ -63,7 +65,7 @@ const LONGEST_PAUSE_MS = 30_000;
 const GOOD_WHILE_MS = 60_000;
 const STOP_TIMEOUT_MS = 10_000;
 /** The engine of a parent that was killed needs a moment to die after it. */
-const LOCK_WAIT_MS = 5_000;
+const DEFAULT_LOCK_WAIT_MS = 5_000;
 const STDERR_KEPT = 4_000;
 
 export class Supervisor implements AsyncDisposable {
@@ -93,7 +95,7 @@ export class Supervisor implements AsyncDisposable {
 
   /** The first start. Throws what keeps it from starting. */
   async start(): Promise<void> {
-    const giveUpMs = performance.now() + LOCK_WAIT_MS;
+    const giveUpMs = performance.now() + (this.#options.lockWaitMs ?? DEFAULT_LOCK_WAIT_MS);
     for (;;) {
       try {
         await this.#startChild();
