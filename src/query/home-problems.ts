@@ -1,6 +1,6 @@
 import { and, as, column, equals, select } from "#plan/expression.ts";
 import type { Predicate } from "#plan/select.ts";
-import { affectedSpans, type Cause, findCause, operationSpans } from "./home/cause.ts";
+import { affectedSpans, type Cause, findCauses, operationSpans } from "./home/cause.ts";
 import { findLogProblems } from "./home/log-problems.ts";
 import { readMinuteHistory } from "./home/minute-history.ts";
 import { findErrorProblems, findLatencyProblems } from "./home/operation-problems.ts";
@@ -13,7 +13,7 @@ import { certain, type RankedDifference, rankDifferences } from "./span-differen
 
 const MOST_PROBLEMS = 12;
 /** Problems whose traces are followed to their cause. */
-const FOLLOWED = 10;
+const FOLLOWED = 8;
 /** Problems of which it is told whom they hit. */
 const EXPLAINED = 3;
 const MOST_DIFFERENCES = 8;
@@ -24,13 +24,7 @@ const BELIEVED = 0.5;
 export async function findProblems(question: Question): Promise<readonly FoundProblem[]> {
   const [history, resources] = await Promise.all([readMinuteHistory(question), findResourceProblems(question)]);
   const operations = mergeByOperation([...findErrorProblems(history), ...findLatencyProblems(history)]);
-  const causes = new Map(
-    await Promise.all(
-      operations
-        .slice(0, FOLLOWED)
-        .map(async (problem): Promise<[string, Cause | null]> => [problem.id, await findCause(question, problem)]),
-    ),
-  );
+  const causes = await findCauses(question, operations.slice(0, FOLLOWED));
   const ranked = rankByCause(operations, causes);
   const others = [...findLogProblems(history), ...findTrafficProblems(history), ...onePerMetric(resources)];
   const problems = [...ranked, ...others]

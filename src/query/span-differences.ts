@@ -78,18 +78,9 @@ export async function rankDifferences(question: Question, asked: DifferencesAske
   const { range } = asked;
   const operations = asked.sameOperations ? await insideOperations(question, asked) : undefined;
   const where = and(asked.where, operations);
-  const sides = await question.read(
-    select({
-      tenant: question.tenant,
-      from: "spans",
-      time: range,
-      where,
-      columns: [as("inside", call("countIf", test(asked.inside))), as("all", call("count"))],
-      limit: 1,
-    }),
-  );
-  const insideCount = sides.numbers("inside")[0]!;
-  const outsideCount = sides.numbers("all")[0]! - insideCount;
+  const resources = await countResources(question, range, where, asked.inside);
+  const insideCount = resources.reduce((sum, one) => sum + one.inside, 0);
+  const outsideCount = resources.reduce((sum, one) => sum + one.all, 0) - insideCount;
   const few =
     insideCount < FEW
       ? `Only ${insideCount} ${insideCount === 1 ? "row is" : "rows are"} selected: under ${FEW}, differences say little.`
@@ -144,7 +135,7 @@ export async function rankDifferences(question: Question, asked: DifferencesAske
   const insides = [...frame.numbers("inside")];
   const alls = [...frame.numbers("all")];
   const fields = names.map((name, row) => fieldName(tags[row]!, name));
-  for (const one of await countResourceValues(question, range, where, asked.inside)) {
+  for (const one of resourceValues(resources)) {
     fields.push(`resource.${one.key}`);
     values.push(one.value);
     insides.push(one.inside);
@@ -204,13 +195,19 @@ function isIdentifier(distinct: number, rows: number): boolean {
   return distinct > MOST_VALUES || (distinct > 20 && distinct > NEARLY_UNIQUE * rows);
 }
 
-/** Rows on both sides by the values of their resource, of which there are few: counted whole and taken apart here. */
-async function countResourceValues(
+interface ResourceCount {
+  readonly resource: string;
+  readonly inside: number;
+  readonly all: number;
+}
+
+/** Rows on both sides by resource, of which there are few: counted whole, they are taken apart here. */
+async function countResources(
   question: Question,
   range: TimeRange,
   where: Predicate | undefined,
   inside: Predicate,
-): Promise<readonly { key: string; value: string; inside: number; all: number }[]> {
+): Promise<readonly ResourceCount[]> {
   const frame = await question.read(
     select({
       tenant: question.tenant,
@@ -223,19 +220,25 @@ async function countResourceValues(
         as("all", call("count")),
       ],
       groupBy: ["resource"],
-      orderBy: [descending(output("all"))],
       limit: MOST_RESOURCES,
     }),
   );
+  if (frame.rowCount === MOST_RESOURCES) question.markPartial();
   const insides = frame.numbers("inside");
   const alls = frame.numbers("all");
+  return frame.strings("resource").map((resource, row) => ({ resource, inside: insides[row]!, all: alls[row]! }));
+}
+
+function resourceValues(
+  resources: readonly ResourceCount[],
+): readonly { key: string; value: string; inside: number; all: number }[] {
   const found = new Map<string, { key: string; value: string; inside: number; all: number }>();
-  for (const [row, resource] of frame.strings("resource").entries())
+  for (const { resource, inside, all } of resources)
     for (const [key, value] of parseResource(resource)) {
       const name = JSON.stringify([key, value]);
       const one = found.get(name) ?? { key, value, inside: 0, all: 0 };
-      one.inside += insides[row]!;
-      one.all += alls[row]!;
+      one.inside += inside;
+      one.all += all;
       found.set(name, one);
     }
   return [...found.values()];

@@ -1,5 +1,5 @@
 import { median } from "#math/robust.ts";
-import { and, as, call, column, compare, descending, equals, isIn, output, select } from "#plan/expression.ts";
+import { and, as, call, column, compare, descending, equals, or, select } from "#plan/expression.ts";
 import type { Predicate, TimeRange } from "#plan/select.ts";
 import type { Question } from "../question.ts";
 import { selfTimes } from "../trace/self-time.ts";
@@ -36,34 +36,48 @@ export function operationSpans(problem: OperationProblem): Predicate {
 }
 
 /**
- * Where the trouble of an operation really is, by the traces of its affected spans. Slow: below each affected span the one
+ * Where the trouble of each operation really is, by the traces of its affected spans. Slow: below each affected span the one
  * whose own time exceeds most what it usually is. Failing: the failed span furthest below that has no failed child. A caller
- * is slow or fails because what it calls does; the vote of some two dozen traces tells which.
+ * is slow or fails because of what it calls; the vote of some two dozen traces tells which. By the problem's id.
  */
-export async function findCause(question: Question, problem: OperationProblem): Promise<Cause | null> {
-  const since = BigInt(problem.sinceMs) * MS_NS;
-  const range = { fromUnixNano: since, toUnixNano: question.nowUnixNano + 60_000n * MS_NS };
-  const affected = await readTraces(question, range, and(operationSpans(problem), affectedSpans(problem))!);
-  if (affected.length === 0) return null;
-  const usual =
-    problem.slowerThanNs === null
-      ? new Map<string, number>()
-      : await usualSelfTimes(question, problem, { fromUnixNano: since - 900_000n * MS_NS, toUnixNano: since });
+export async function findCauses(
+  question: Question,
+  problems: readonly OperationProblem[],
+): Promise<ReadonlyMap<string, Cause | null>> {
+  const slow = problems.filter((problem) => problem.slowerThanNs !== null);
+  const [usual, ...causes] = await Promise.all([
+    slow.length === 0 ? new Map<string, number>() : usualSelfTimes(question, slow),
+    ...problems.map((problem) => {
+      const since = BigInt(problem.sinceMs) * MS_NS;
+      const range = { fromUnixNano: since, toUnixNano: question.nowUnixNano + 60_000n * MS_NS };
+      return readTraces(question, range, and(operationSpans(problem), affectedSpans(problem))!, TRACES);
+    }),
+  ]);
+  return new Map(problems.map((problem, index) => [problem.id, vote(problem, causes[index]!, usual)]));
+}
+
+function vote(
+  problem: OperationProblem,
+  affected: readonly SmallTrace[],
+  usual: ReadonlyMap<string, number>,
+): Cause | null {
   const votes = new Map<string, { service: string; name: string; count: number }>();
   for (const trace of affected) {
-    const guilty = trace.spans.flatMap((_, top) =>
-      isAffected(trace, top, problem) ? [guiltyBelow(trace, top, problem, usual)] : [],
-    )[0];
-    if (guilty === undefined) continue;
-    const span = trace.spans[guilty]!;
-    const key = keyOf(span);
-    const vote = votes.get(key) ?? { service: span.service, name: span.name, count: 0 };
-    vote.count++;
-    votes.set(key, vote);
+    const top = trace.spans.findIndex((span) => isAffected(span, problem));
+    if (top < 0) continue;
+    const span = trace.spans[guiltyBelow(trace, top, problem, usual)]!;
+    const one = votes.get(keyOf(span)) ?? { service: span.service, name: span.name, count: 0 };
+    one.count++;
+    votes.set(keyOf(span), one);
   }
   const [winner] = [...votes.values()].sort((a, b) => b.count - a.count);
   if (winner === undefined) return null;
-  return { service: winner.service, name: winner.name, share: winner.count / affected.length, traces: affected.length };
+  return {
+    service: winner.service,
+    name: winner.name,
+    share: winner.count / affected.length,
+    traces: affected.length,
+  };
 }
 
 interface TraceSpan {
@@ -83,8 +97,7 @@ interface SmallTrace {
 
 const keyOf = (span: { service: string; name: string }): string => JSON.stringify([span.service, span.name]);
 
-function isAffected(trace: SmallTrace, index: number, problem: OperationProblem): boolean {
-  const span = trace.spans[index]!;
+function isAffected(span: TraceSpan, problem: OperationProblem): boolean {
   if (span.service !== problem.service || span.name !== problem.operation || span.kind !== problem.spanKind)
     return false;
   return problem.slowerThanNs === null ? span.failed : span.duration >= problem.slowerThanNs;
@@ -123,13 +136,18 @@ function isBelow(trace: SmallTrace, index: number, above: number): boolean {
   return at === above;
 }
 
-/** Median own time by operation in traces of the same operation before the change. */
+/** Median own time by operation in traces of these operations before anything changed. */
 async function usualSelfTimes(
   question: Question,
-  problem: OperationProblem,
-  range: TimeRange,
+  problems: readonly OperationProblem[],
 ): Promise<ReadonlyMap<string, number>> {
-  const traces = await readTraces(question, range, operationSpans(problem));
+  const end = BigInt(Math.min(...problems.map((problem) => problem.sinceMs))) * MS_NS;
+  const traces = await readTraces(
+    question,
+    { fromUnixNano: end - 900_000n * MS_NS, toUnixNano: end },
+    or(...problems.map(operationSpans)),
+    TRACES * 3,
+  );
   const times = new Map<string, number[]>();
   for (const trace of traces)
     for (const span of trace.spans) {
@@ -140,27 +158,32 @@ async function usualSelfTimes(
   return new Map([...times].map(([key, list]) => [key, median(list)]));
 }
 
-async function readTraces(question: Question, range: TimeRange, where: Predicate): Promise<readonly SmallTrace[]> {
-  const found = await question.read(
-    select({
-      tenant: question.tenant,
-      from: "spans",
-      time: range,
-      where: and(where, compare(column("trace_id"), "!=", "")),
-      columns: [as("trace", column("trace_id")), as("at", call("max", call("unixNano", column("start_time"))))],
-      groupBy: ["trace"],
-      orderBy: [descending(output("at"))],
-      limit: TRACES,
-    }),
-  );
-  const ids = found.strings("trace");
-  if (ids.length === 0) return [];
+/** The newest traces that have such a span, whole. */
+async function readTraces(
+  question: Question,
+  range: TimeRange,
+  where: Predicate,
+  most: number,
+): Promise<readonly SmallTrace[]> {
   const frame = await question.read(
     select({
       tenant: question.tenant,
       from: "spans",
       time: { fromUnixNano: range.fromUnixNano - 60_000n * MS_NS, toUnixNano: range.toUnixNano + 60_000n * MS_NS },
-      where: isIn(column("trace_id"), ids),
+      where: {
+        kind: "in-select",
+        left: column("trace_id"),
+        select: select({
+          tenant: question.tenant,
+          from: "spans",
+          time: range,
+          where: and(where, compare(column("trace_id"), "!=", "")),
+          columns: [as("trace", column("trace_id"))],
+          groupBy: ["trace"],
+          orderBy: [descending(call("max", column("start_time")))],
+          limit: most,
+        }),
+      },
       columns: [
         as("trace", column("trace_id")),
         as("span", column("span_id")),
