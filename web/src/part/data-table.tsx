@@ -7,6 +7,8 @@ import "./data-table.css";
 export interface Column<Row> {
   readonly id: string;
   readonly title: string;
+  /** The heading is there for those who cannot see what the column shows. */
+  readonly titleHidden?: true;
   /** Pixels, or absent for a share of what is left. */
   readonly width?: number;
   readonly align?: "end";
@@ -132,7 +134,9 @@ export function DataTable<Row>(props: DataTableProps<Row>): ReactElement {
                   aria-sort={column.sort === undefined ? undefined : (direction ?? "none")}
                   title={column.hint}
                 >
-                  {column.sort === undefined || onSort === undefined ? (
+                  {column.titleHidden === true ? (
+                    <span className="visually-hidden">{column.title}</span>
+                  ) : column.sort === undefined || onSort === undefined ? (
                     column.title
                   ) : (
                     <button

@@ -9,7 +9,7 @@ import { useScrollMemory } from "../../part/scroll-memory.ts";
 import { ServiceName } from "../../part/service-name.tsx";
 import { TelemetryText } from "../../part/telemetry-text.tsx";
 import { TimeText } from "../../part/time-text.tsx";
-import { ValueHandle } from "../../part/value-handle.tsx";
+import { openValueMenu } from "../../part/value-handle.tsx";
 import { LogDetail } from "./log-detail.tsx";
 import { fieldOf } from "./log-lines.ts";
 
@@ -144,7 +144,6 @@ function LogLine({ row, index, columns, minHeight, open, tabStop, onFocus, onPre
       data-line={index}
       tabIndex={tabStop ? 0 : -1}
       aria-expanded={open}
-      aria-label={`${severity.name} ${plainText(row.service, 40)} ${plainText(row.body, 160)}`}
       className={`log-line ${severity.name}${open ? " open" : ""}`}
       style={{ minHeight }}
       onFocus={onFocus}
@@ -154,8 +153,13 @@ function LogLine({ row, index, columns, minHeight, open, tabStop, onFocus, onPre
           onPress();
         }
       }}
-      onClick={() => {
-        if (getSelection()?.isCollapsed !== false) onPress();
+      onClick={(event) => {
+        // Buttons do not nest: a value in a line is a handle for the pointer, and in the open line for the keyboard.
+        const handle = event.target instanceof Element ? event.target.closest<HTMLElement>("[data-field]") : null;
+        const field = handle?.dataset["field"];
+        const value = field === undefined ? undefined : fieldOf(row, field);
+        if (handle !== null && field !== undefined && value !== undefined) openValueMenu(field, value, "logs", handle);
+        else if (getSelection()?.isCollapsed !== false) onPress();
       }}
     >
       <span
@@ -167,7 +171,7 @@ function LogLine({ row, index, columns, minHeight, open, tabStop, onFocus, onPre
         {severity.letter}
       </span>
       <TimeText nano={row.time} />
-      <span className="log-service">
+      <span className="log-service" data-field="service">
         <ServiceName service={row.service} colour={colourOf(row.service)} />
       </span>
       {columns.map((field) => {
@@ -177,9 +181,9 @@ function LogLine({ row, index, columns, minHeight, open, tabStop, onFocus, onPre
             {value === undefined ? (
               <span className="faint">–</span>
             ) : (
-              <ValueHandle field={field} value={value} signal="logs" quiet>
+              <span data-field={field} className="handle">
                 <TelemetryText text={value} max={120} />
-              </ValueHandle>
+              </span>
             )}
           </span>
         );

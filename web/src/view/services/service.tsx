@@ -201,7 +201,8 @@ function OperationTable({
       },
       {
         id: "line",
-        title: "",
+        title: "Rate over time",
+        titleHidden: true,
         width: 116,
         cell: (row) => <Sparkline line={row.rate} unit="per-second" label="Rate" max={top} />,
       },

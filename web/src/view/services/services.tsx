@@ -93,7 +93,8 @@ function ServiceTable({ question }: { readonly question: Question }): ReactEleme
       },
       {
         id: "rate-line",
-        title: "",
+        title: "Rate over time",
+        titleHidden: true,
         width: 116,
         cell: (row) => <Sparkline line={row.rate} unit="per-second" label="Rate" max={top.rate} />,
       },
@@ -114,10 +115,17 @@ function ServiceTable({ question }: { readonly question: Question }): ReactEleme
       },
       {
         id: "errors-line",
-        title: "",
+        title: "Errors over time",
+        titleHidden: true,
         width: 116,
         cell: (row) => (
-          <Sparkline line={row.errors} unit="ratio" label="Errors" max={top.errors} colour="var(--error)" />
+          <Sparkline
+            line={row.errors}
+            unit="ratio"
+            label="Errors"
+            max={top.errors}
+            colour={highest(row.errors.values) > 0 ? "var(--error)" : "var(--faint)"}
+          />
         ),
       },
       {
@@ -146,7 +154,8 @@ function ServiceTable({ question }: { readonly question: Question }): ReactEleme
       },
       {
         id: "p95-line",
-        title: "",
+        title: "p95 over time",
+        titleHidden: true,
         width: 116,
         cell: (row) => <Sparkline line={row.p95} unit="ns" label="p95" max={top.p95} />,
       },
