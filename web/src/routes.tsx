@@ -27,8 +27,8 @@ const view = <Path extends string>(
 
 const tree = root.addChildren([
   view("/", () => import("./view/home/home.tsx"), "Home"),
-  view("/services", () => import("./view/services/services.tsx"), "Services"),
-  view("/services/$service", () => import("./view/services/service.tsx"), "Service"),
+  view("/services", () => import("./view/service/service-list.tsx"), "Services"),
+  view("/services/$service", () => import("./view/service/service.tsx"), "Service"),
   view("/traces", () => import("./view/traces/traces.tsx"), "Traces"),
   view("/traces/$traceId", () => import("./view/trace/trace.tsx"), "TraceView"),
   view("/logs", () => import("./view/logs/logs.tsx"), "Logs"),

@@ -13,7 +13,7 @@ import { ViewTitle } from "../../part/view-title.tsx";
 import { useAnswer } from "../../server/answers.ts";
 import { hrefTo, type Question, useChange, useOpen, useQuestion } from "../../state/question.ts";
 import { ServiceMap } from "./service-map.tsx";
-import "./services.css";
+import "./service.css";
 
 /** Every service at a glance: as a table to scan, or as the map of who calls whom. */
 export function Services(): ReactElement {
