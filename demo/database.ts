@@ -60,9 +60,11 @@ export function openDatabase(channel: Channel, options: DatabaseOptions): Databa
       application_name: `${SERVICE}-${VERSION}`,
       max: options.maxConnections,
       connectionTimeoutMillis: options.acquireTimeoutMs,
-      idleTimeoutMillis: 60_000,
+      idleTimeoutMillis: 10_000,
       keepAlive: true,
       ...(options.lockTimeoutMs === undefined ? {} : { lock_timeout: options.lockTimeoutMs }),
+      // Regions are partitions: each statement is planned for the one it asks.
+      options: "-c plan_cache_mode=force_custom_plan",
       stream: loopbackSocket,
     });
     // An idle connection that breaks (PostgreSQL restarted) is replaced at the next query; nobody was using it.

@@ -1,4 +1,5 @@
 import type { Route } from "./route.ts";
+import { homeRoute } from "./routes/home.ts";
 import { logFacetRoute, logFieldsRoute, logHistogramRoute, logsRoute } from "./routes/logs.ts";
 import { servicesRoute } from "./routes/service-list.ts";
 import {
@@ -17,6 +18,7 @@ import { spanRoute, traceRoute, tracesRoute } from "./routes/traces.ts";
 export function apiRoutes(startedMs: number): readonly Route[] {
   return [
     statusRoute(startedMs),
+    homeRoute(startedMs),
     servicesRoute,
     tracesRoute,
     traceRoute,
