@@ -1,0 +1,4 @@
+import { describeDocuments } from "../documents.suite.ts";
+import { openMemoryDocuments } from "./memory-documents.ts";
+
+describeDocuments("documents in memory", async () => openMemoryDocuments());
