@@ -9,6 +9,7 @@ import {
   logsRoute,
   logTailRoute,
 } from "./routes/logs.ts";
+import { operationsRoute, serviceGraphRoute } from "./routes/service-graph.ts";
 import { servicesRoute } from "./routes/service-list.ts";
 import {
   differencesRoute,
@@ -28,6 +29,8 @@ export function apiRoutes(startedMs: number): readonly Route[] {
     statusRoute(startedMs),
     homeRoute(startedMs),
     servicesRoute,
+    operationsRoute,
+    serviceGraphRoute,
     tracesRoute,
     traceRoute,
     spanRoute,
