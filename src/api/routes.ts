@@ -1,4 +1,5 @@
 import type { Route } from "./route.ts";
+import { deleteDocumentRoute, documentRoute, documentsRoute, putDocumentRoute } from "./routes/documents.ts";
 import { homeRoute } from "./routes/home.ts";
 import {
   logContextRoute,
@@ -48,5 +49,9 @@ export function apiRoutes(startedMs: number): readonly Route[] {
     logContextRoute,
     logTailRoute(),
     sqlRoute,
+    documentsRoute,
+    documentRoute,
+    putDocumentRoute,
+    deleteDocumentRoute,
   ];
 }

@@ -48,11 +48,11 @@ export const DOCUMENT_LIMITS = {
   nameLength: 200,
 } as const;
 
-const PART = /^[A-Za-z0-9_][A-Za-z0-9_.~-]{0,127}$/;
+const PART = /^[A-Za-z0-9_.~-]{1,128}$/;
 
 /** Whether a tenant, kind or id can be a part of a key. */
 export function isKeyPart(text: string): boolean {
-  return PART.test(text);
+  return PART.test(text) && text !== "." && text !== "..";
 }
 
 /** For adapters: throws "bad-request" for a key that cannot be kept. */
