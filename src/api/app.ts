@@ -85,18 +85,20 @@ async function answerRoute(route: Route, context: Context, dependencies: ApiDepe
   );
   const path = validate(route.pathParameters, context.req.param());
   const body = await readBody(route, request);
-  const question = new Question(
-    dependencies.engine,
-    { tenant: visitor.tenant, nowUnixNano: dependencies.clock.nowUnixNano(), limits: READ_LIMITS },
-    request.signal,
-  );
+  const newQuestion = (): Question =>
+    new Question(
+      dependencies.engine,
+      { tenant: visitor.tenant, nowUnixNano: dependencies.clock.nowUnixNano(), limits: READ_LIMITS },
+      request.signal,
+    );
   const asked = {
     path,
     query,
     body,
     headers: request.headers,
     visitor,
-    question,
+    question: newQuestion(),
+    newQuestion,
     dependencies,
     signal: request.signal,
   };
