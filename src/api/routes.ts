@@ -1,4 +1,5 @@
 import type { Route } from "./route.ts";
+import { demoBreakRoute, demoRevealRoute, demoRoute } from "./routes/demo.ts";
 import { deleteDocumentRoute, documentRoute, documentsRoute, putDocumentRoute } from "./routes/documents.ts";
 import { homeRoute } from "./routes/home.ts";
 import {
@@ -10,6 +11,7 @@ import {
   logsRoute,
   logTailRoute,
 } from "./routes/logs.ts";
+import { serviceColoursRoute } from "./routes/service-colours.ts";
 import { operationsRoute, serviceGraphRoute } from "./routes/service-graph.ts";
 import { servicesRoute } from "./routes/service-list.ts";
 import {
@@ -53,5 +55,9 @@ export function apiRoutes(startedMs: number): readonly Route[] {
     documentRoute,
     putDocumentRoute,
     deleteDocumentRoute,
+    serviceColoursRoute(),
+    demoRoute,
+    demoBreakRoute,
+    demoRevealRoute,
   ];
 }
