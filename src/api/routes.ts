@@ -23,6 +23,7 @@ import {
   spansRoute,
 } from "./routes/spans.ts";
 import { sqlRoute } from "./routes/sql.ts";
+import { sqlSchemaRoute } from "./routes/sql-schema.ts";
 import { statusRoute } from "./routes/status.ts";
 import { spanRoute, traceRoute, tracesRoute } from "./routes/traces.ts";
 
@@ -51,6 +52,7 @@ export function apiRoutes(startedMs: number): readonly Route[] {
     logContextRoute,
     logTailRoute(),
     sqlRoute,
+    sqlSchemaRoute,
     documentsRoute,
     documentRoute,
     putDocumentRoute,
