@@ -1,11 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { type Context, Hono } from "hono";
+import type { Access } from "#access/access.ts";
 import { Question } from "#query/question.ts";
 import { Failure } from "#runtime/failure.ts";
 import { type AdmittedRequest, admit, guard } from "./admission.ts";
-import type { ApiDependencies } from "./dependencies.ts";
+import type { ApiDependencies, Visitor } from "./dependencies.ts";
 import { listParameters, readParameters, validate } from "./parameters.ts";
 import { problemResponse } from "./problem.ts";
+import { printMetrics } from "./prometheus.ts";
 import type { Route } from "./route.ts";
 import { apiRoutes } from "./routes.ts";
 import { SECURITY_HEADERS, serveStatic } from "./static-files.ts";
@@ -59,6 +61,13 @@ export function createApi(dependencies: ApiDependencies): Hono {
     );
   });
 
+  app.get("/metrics", (context) => {
+    admit(dependencies.access, requestOf(context), "read");
+    return new Response(printMetrics(dependencies, startedMs), {
+      headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8", "cache-control": "no-store" },
+    });
+  });
+
   app.get("*", async (context) => {
     guard(dependencies.access, requestOf(context));
     if (dependencies.webRoot !== undefined) {
@@ -78,7 +87,7 @@ export function createApi(dependencies: ApiDependencies): Hono {
 
 async function answerRoute(route: Route, context: Context, dependencies: ApiDependencies): Promise<Response> {
   const request = context.req.raw;
-  const visitor = admit(dependencies.access, requestOf(context), route.need);
+  const visitor = admitTo(route, context, dependencies.access);
   const query = validate(
     // A route that takes parameters of any name says so with a catchall.
     route.query.def.catchall === undefined ? route.query.strict() : route.query,
@@ -98,7 +107,7 @@ async function answerRoute(route: Route, context: Context, dependencies: ApiDepe
     body,
     headers: request.headers,
     visitor,
-    question: newQuestion(),
+    question: route.need === "nobody" ? undefined : newQuestion(),
     newQuestion,
     dependencies,
     signal: request.signal,
@@ -108,6 +117,15 @@ async function answerRoute(route: Route, context: Context, dependencies: ApiDepe
   return new Response(JSON.stringify(answer), {
     headers: { "content-type": "application/json", "cache-control": "no-store" },
   });
+}
+
+function admitTo(route: Route, context: Context, access: Access): Visitor {
+  if (route.need !== "nobody") return admit(access, requestOf(context), route.need);
+  guard(access, requestOf(context));
+  const none = (): never => {
+    throw new Error(`${route.path} asks nobody who they are, so it has no visitor`);
+  };
+  return Object.defineProperties({} as Visitor, { name: { get: none }, tenant: { get: none } });
 }
 
 async function readBody(route: Route, request: Request): Promise<unknown> {

@@ -33,7 +33,8 @@ export interface Route {
   /** The body is taken as text of at most this many bytes. */
   readonly textBody?: number;
   readonly answer: z.ZodType;
-  readonly need: "read" | "admin";
+  /** "nobody": the guard alone decides; the request then has no visitor. */
+  readonly need: "read" | "admin" | "nobody";
   /** The answer comes of Selects alone, so that GET /api/explain can show them. */
   readonly explained: boolean;
   handle(request: RouteRequest<never, never, never>): Promise<unknown>;

@@ -14,6 +14,7 @@ import {
 import { serviceColoursRoute } from "./routes/service-colours.ts";
 import { operationsRoute, serviceGraphRoute } from "./routes/service-graph.ts";
 import { servicesRoute } from "./routes/service-list.ts";
+import { closeSessionRoute, openSessionRoute } from "./routes/session.ts";
 import {
   differencesRoute,
   heatmapRoute,
@@ -58,6 +59,8 @@ export function apiRoutes(startedMs: number): readonly Route[] {
     putDocumentRoute,
     deleteDocumentRoute,
     serviceColoursRoute(),
+    openSessionRoute,
+    closeSessionRoute,
     demoRoute,
     demoBreakRoute,
     demoRevealRoute,
