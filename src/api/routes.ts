@@ -11,6 +11,7 @@ import {
   logsRoute,
   logTailRoute,
 } from "./routes/logs.ts";
+import { openApiRoutes } from "./routes/openapi.ts";
 import { serviceColoursRoute } from "./routes/service-colours.ts";
 import { operationsRoute, serviceGraphRoute } from "./routes/service-graph.ts";
 import { servicesRoute } from "./routes/service-list.ts";
@@ -30,7 +31,7 @@ import { spanRoute, traceRoute, tracesRoute } from "./routes/traces.ts";
 
 /** Every route under /api. */
 export function apiRoutes(startedMs: number): readonly Route[] {
-  return [
+  const routes: Route[] = [
     statusRoute(startedMs),
     homeRoute(startedMs),
     servicesRoute,
@@ -65,4 +66,6 @@ export function apiRoutes(startedMs: number): readonly Route[] {
     demoBreakRoute,
     demoRevealRoute,
   ];
+  routes.push(...openApiRoutes(() => routes));
+  return routes;
 }
