@@ -1,5 +1,15 @@
 import type { Route } from "./route.ts";
-import { logFacetRoute, logFieldsRoute, logHistogramRoute, logsRoute } from "./routes/logs.ts";
+import { homeRoute } from "./routes/home.ts";
+import {
+  logContextRoute,
+  logFacetRoute,
+  logFieldsRoute,
+  logHistogramRoute,
+  logPatternsRoute,
+  logsRoute,
+  logTailRoute,
+} from "./routes/logs.ts";
+import { operationsRoute, serviceGraphRoute } from "./routes/service-graph.ts";
 import { servicesRoute } from "./routes/service-list.ts";
 import {
   differencesRoute,
@@ -17,7 +27,10 @@ import { spanRoute, traceRoute, tracesRoute } from "./routes/traces.ts";
 export function apiRoutes(startedMs: number): readonly Route[] {
   return [
     statusRoute(startedMs),
+    homeRoute(startedMs),
     servicesRoute,
+    operationsRoute,
+    serviceGraphRoute,
     tracesRoute,
     traceRoute,
     spanRoute,
@@ -31,6 +44,9 @@ export function apiRoutes(startedMs: number): readonly Route[] {
     logHistogramRoute,
     logFacetRoute,
     logFieldsRoute,
+    logPatternsRoute,
+    logContextRoute,
+    logTailRoute(),
     sqlRoute,
   ];
 }

@@ -72,6 +72,8 @@ export const FUNCTIONS: Readonly<Record<string, PlanFunction>> = {
   number: plain("toFloat64OrNull", 1),
   int: plain("toInt64", 1),
   lower: plain("lower", 1),
+  /** Text at a JSONPath of JSON text, '' where it is missing: (json, path). */
+  jsonValue: plain("JSON_VALUE", 2),
   if: plain("if", 3),
   length: plain("length", 1),
   prefix: scalar(2, (value, length) => `substringUTF8(${value}, 1, ${length})`),

@@ -44,6 +44,12 @@ export function mapSelects(of: Select, change: (select: Select) => Select): Sele
     ...of,
     from: typeof of.from === "string" ? of.from : mapSelects(of.from, change),
     where: of.where === undefined ? undefined : mapAsked(of.where, change),
+    columns: of.columns.map((column) => ({
+      ...column,
+      value: mapExpression(column.value, (leaf) =>
+        leaf.kind === "test" ? { ...leaf, of: mapAsked(leaf.of, change) } : leaf,
+      ),
+    })),
     having: of.having === undefined ? undefined : mapAsked(of.having, change),
   });
 }

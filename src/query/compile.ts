@@ -177,9 +177,7 @@ class Parameters {
 
   /** A list of one type as one parameter: quicker to read for the engine than one each. */
   addList(list: readonly Scalar[]): string {
-    const types = new Set(list.map(typeOf));
-    if (types.size !== 1) throw new Error("the values of a list are of one type");
-    return this.#bind(`Array(${[...types][0]})`, JSON.stringify(list.map(String)), list);
+    return this.#bind(`Array(${listTypeOf(list)})`, JSON.stringify(list.map(String)), list);
   }
 
   #bind(type: string, text: string, value: EngineValue): string {
@@ -192,6 +190,14 @@ class Parameters {
     }
     return `{${name}:${type}}`;
   }
+}
+
+function listTypeOf(list: readonly Scalar[]): string {
+  const types = [...new Set(list.map(typeOf))];
+  if (types.length === 1) return types[0]!;
+  const whole = types.every((type) => type === "Int64" || type === "UInt64");
+  if (whole && list.every((value) => Number(value) >= 0)) return "UInt64";
+  throw new Error(`a list is of one type, not of ${types.join(", ")}`);
 }
 
 function typeOf(value: Scalar): string {

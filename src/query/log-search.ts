@@ -68,7 +68,7 @@ export const ROW_HASH: Expression = call(
   column("event_name"),
   column("observed_time"),
   column("attributes"),
-  column("resource_attributes"),
+  column("resource"),
 );
 
 export const LOG_COLUMNS = [

@@ -1,9 +1,10 @@
-import { as, call, column, compare, descending, literal, output, select, test } from "#plan/expression.ts";
+import { and, as, call, column, compare, descending, literal, output, select, test } from "#plan/expression.ts";
 import type { Predicate, TimeRange } from "#plan/select.ts";
 import { Failure } from "#runtime/failure.ts";
 import { type Field, type FilteredSignal, fieldExists, fixedFields } from "./field.ts";
 import type { Question } from "./question.ts";
 import { groupValue } from "./record-histogram.ts";
+import { parseResource } from "./resource.ts";
 import { severityName } from "./severity.ts";
 
 /** The API's Facet without statistics. */
@@ -49,7 +50,7 @@ export async function readFacet(
       tenant: question.tenant,
       from: signal,
       time: range,
-      where: exists === undefined ? where : where === undefined ? exists : { kind: "and", of: [where, exists] },
+      where: and(where, exists),
       columns: [as("value", groupValue(field)), as("count", call("count"))],
       groupBy: ["value"],
       orderBy: [descending(output("count")), { by: output("value"), descending: false }],
@@ -81,6 +82,7 @@ export type RecordFields = readonly { readonly field: string; readonly count: nu
 /** Rows whose attribute keys are counted before a sample is taken instead. */
 const MOST_COUNTED = 200_000;
 const MOST_FIELDS = 500;
+const MOST_RESOURCES = 10_000;
 
 /** What the rows can be filtered by, most used first. Over many rows the counts come from a sample and are marked partial. */
 export async function readFields(
@@ -116,25 +118,49 @@ export async function readFields(
           0,
         );
   const fields: { field: string; count: number }[] = fixedFields(signal).map((field) => ({ field, count: total }));
-  for (const [map, prefix] of [
-    ["attributes", "attributes."],
-    ["resource_attributes", "resource."],
-  ] as const) {
-    const frame = await question.read(
-      select({
-        tenant: question.tenant,
-        from: signal,
-        time: range,
-        where: sample === undefined ? where : where === undefined ? sample : { kind: "and", of: [where, sample] },
-        columns: [as("key", call("arrayJoin", call("mapKeys", column(map)))), as("count", call("count"))],
-        groupBy: ["key"],
-        orderBy: [descending(output("count")), { by: output("key"), descending: false }],
-        limit: MOST_FIELDS,
-      }),
-    );
-    const counts = frame.numbers("count");
-    for (const [row, key] of frame.strings("key").entries())
-      fields.push({ field: `${prefix}${key}`, count: Math.min(total, counts[row]! * every) });
-  }
+  const sampled = and(where, sample);
+  const keys = await question.read(
+    select({
+      tenant: question.tenant,
+      from: signal,
+      time: range,
+      where: sampled,
+      columns: [as("key", call("arrayJoin", call("mapKeys", column("attributes")))), as("count", call("count"))],
+      groupBy: ["key"],
+      orderBy: [descending(output("count")), { by: output("key"), descending: false }],
+      limit: MOST_FIELDS,
+    }),
+  );
+  const counts = keys.numbers("count");
+  for (const [row, key] of keys.strings("key").entries())
+    fields.push({ field: `attributes.${key}`, count: Math.min(total, counts[row]! * every) });
+  for (const [key, count] of await countResourceKeys(question, signal, range, sampled))
+    fields.push({ field: `resource.${key}`, count: Math.min(total, count * every) });
   return fields.sort((a, b) => b.count - a.count);
+}
+
+/** Rows by the keys of their resource, of which there are few: they are counted whole and taken apart here. */
+async function countResourceKeys(
+  question: Question,
+  signal: Signal,
+  range: TimeRange,
+  where: Predicate | undefined,
+): Promise<ReadonlyMap<string, number>> {
+  const frame = await question.read(
+    select({
+      tenant: question.tenant,
+      from: signal,
+      time: range,
+      where,
+      columns: [as("resource", column("resource")), as("count", call("count"))],
+      groupBy: ["resource"],
+      orderBy: [descending(output("count"))],
+      limit: MOST_RESOURCES,
+    }),
+  );
+  const counts = frame.numbers("count");
+  const found = new Map<string, number>();
+  for (const [row, resource] of frame.strings("resource").entries())
+    for (const [key] of parseResource(resource)) found.set(key, (found.get(key) ?? 0) + counts[row]!);
+  return found;
 }

@@ -14,8 +14,9 @@ import {
   select,
   test,
 } from "#plan/expression.ts";
-import type { Expression, Predicate, TimeRange } from "#plan/select.ts";
+import type { Predicate, TimeRange } from "#plan/select.ts";
 import type { Question } from "./question.ts";
+import { parseResource } from "./resource.ts";
 
 /** One row of the API's Differences. */
 export interface RankedDifference {
@@ -61,11 +62,11 @@ const MOST_VALUES = 500;
 const NEARLY_UNIQUE = 0.5;
 const MOST_KEYS = 300;
 const MOST_OPERATIONS = 100;
+const MOST_RESOURCES = 10_000;
 
 /** Where a field comes from; the numbers stand in the tuples that the engine counts. */
 const RECORD = 0;
 const ATTRIBUTE = 1;
-const RESOURCE = 2;
 
 /**
  * What tells the rows inside a selection from the rest, over every matching row.
@@ -77,18 +78,9 @@ export async function rankDifferences(question: Question, asked: DifferencesAske
   const { range } = asked;
   const operations = asked.sameOperations ? await insideOperations(question, asked) : undefined;
   const where = and(asked.where, operations);
-  const sides = await question.read(
-    select({
-      tenant: question.tenant,
-      from: "spans",
-      time: range,
-      where,
-      columns: [as("inside", call("countIf", test(asked.inside))), as("all", call("count"))],
-      limit: 1,
-    }),
-  );
-  const insideCount = sides.numbers("inside")[0]!;
-  const outsideCount = sides.numbers("all")[0]! - insideCount;
+  const resources = await countResources(question, range, where, asked.inside);
+  const insideCount = resources.reduce((sum, one) => sum + one.inside, 0);
+  const outsideCount = resources.reduce((sum, one) => sum + one.all, 0) - insideCount;
   const few =
     insideCount < FEW
       ? `Only ${insideCount} ${insideCount === 1 ? "row is" : "rows are"} selected: under ${FEW}, differences say little.`
@@ -106,8 +98,12 @@ export async function rankDifferences(question: Question, asked: DifferencesAske
       ),
     ),
     call("taggedEntries", column("events.name"), literal(RECORD), literal("event")),
-    pairsOf("attributes", ATTRIBUTE, keys.attributes),
-    pairsOf("resource_attributes", RESOURCE, keys.resource),
+    call(
+      "taggedPairsOf",
+      column("attributes"),
+      literal(ATTRIBUTE),
+      call("array", ...(keys.length === 0 ? [""] : keys).map(literal)),
+    ),
   );
   const frame = await question.read(
     select({
@@ -133,13 +129,19 @@ export async function rankDifferences(question: Question, asked: DifferencesAske
       limit: 100_000,
     }),
   );
-  const tags = frame.numbers("tag");
   const names = frame.strings("key");
-  const values = frame.strings("value");
-  const insides = frame.numbers("inside");
-  const alls = frame.numbers("all");
-  const total = insideCount + outsideCount;
+  const tags = frame.numbers("tag");
+  const values = [...frame.strings("value")];
+  const insides = [...frame.numbers("inside")];
+  const alls = [...frame.numbers("all")];
   const fields = names.map((name, row) => fieldName(tags[row]!, name));
+  for (const one of resourceValues(resources)) {
+    fields.push(`resource.${one.key}`);
+    values.push(one.value);
+    insides.push(one.inside);
+    alls.push(one.all);
+  }
+  const total = insideCount + outsideCount;
   const having = new Map<string, number>();
   const distinct = new Map<string, number>();
   for (const [row, field] of fields.entries()) {
@@ -186,7 +188,6 @@ export function certain(difference: { readonly low: number; readonly high: numbe
 
 function fieldName(tag: number, key: string): string {
   if (tag === ATTRIBUTE) return `attributes.${key}`;
-  if (tag === RESOURCE) return `resource.${key}`;
   return { service_name: "service", status_code: "status", scope_name: "scope" }[key] ?? key;
 }
 
@@ -194,13 +195,53 @@ function isIdentifier(distinct: number, rows: number): boolean {
   return distinct > MOST_VALUES || (distinct > 20 && distinct > NEARLY_UNIQUE * rows);
 }
 
-function pairsOf(map: "attributes" | "resource_attributes", tag: number, keys: readonly string[]): Expression {
-  return call(
-    "taggedPairsOf",
-    column(map),
-    literal(tag),
-    call("array", ...(keys.length === 0 ? [""] : keys).map(literal)),
+interface ResourceCount {
+  readonly resource: string;
+  readonly inside: number;
+  readonly all: number;
+}
+
+/** Rows on both sides by resource, of which there are few: counted whole, they are taken apart here. */
+async function countResources(
+  question: Question,
+  range: TimeRange,
+  where: Predicate | undefined,
+  inside: Predicate,
+): Promise<readonly ResourceCount[]> {
+  const frame = await question.read(
+    select({
+      tenant: question.tenant,
+      from: "spans",
+      time: range,
+      where,
+      columns: [
+        as("resource", column("resource")),
+        as("inside", call("countIf", test(inside))),
+        as("all", call("count")),
+      ],
+      groupBy: ["resource"],
+      limit: MOST_RESOURCES,
+    }),
   );
+  if (frame.rowCount === MOST_RESOURCES) question.markPartial();
+  const insides = frame.numbers("inside");
+  const alls = frame.numbers("all");
+  return frame.strings("resource").map((resource, row) => ({ resource, inside: insides[row]!, all: alls[row]! }));
+}
+
+function resourceValues(
+  resources: readonly ResourceCount[],
+): readonly { key: string; value: string; inside: number; all: number }[] {
+  const found = new Map<string, { key: string; value: string; inside: number; all: number }>();
+  for (const { resource, inside, all } of resources)
+    for (const [key, value] of parseResource(resource)) {
+      const name = JSON.stringify([key, value]);
+      const one = found.get(name) ?? { key, value, inside: 0, all: 0 };
+      one.inside += inside;
+      one.all += all;
+      found.set(name, one);
+    }
+  return [...found.values()];
 }
 
 /** The services and operations that occur inside, as a condition; undefined where they are too many to name. */
@@ -230,7 +271,7 @@ async function countableKeys(
   asked: DifferencesAsked,
   insideCount: number,
   outsideCount: number,
-): Promise<{ attributes: readonly string[]; resource: readonly string[] }> {
+): Promise<readonly string[]> {
   const sampled = (of: Predicate, count: number): Predicate => {
     const every = Math.ceil(count / SAMPLED);
     return every <= 1 ? of : and(of, equals(call("modulo", call("hash", column("span_id")), literal(every)), 0))!;
@@ -243,37 +284,21 @@ async function countableKeys(
         from: "spans",
         time: asked.range,
         where: and(asked.where, or(sampled(asked.inside, insideCount), sampled(not(asked.inside), outsideCount))),
-        columns: [
-          as(
-            "pair",
-            call(
-              "arrayJoin",
-              call(
-                "arrayConcat",
-                call("taggedPairs", column("attributes"), literal(ATTRIBUTE)),
-                call("taggedPairs", column("resource_attributes"), literal(RESOURCE)),
-              ),
-            ),
-          ),
-        ],
+        columns: [as("pair", call("arrayJoin", call("taggedPairs", column("attributes"), literal(ATTRIBUTE))))],
         limit: Number.MAX_SAFE_INTEGER,
       }),
       columns: [
-        as("tag", call("element", column("pair"), literal(1))),
         as("key", call("element", column("pair"), literal(2))),
         as("rows", call("count")),
         as("values", call("uniq", call("element", column("pair"), literal(3)))),
       ],
-      groupBy: ["tag", "key"],
+      groupBy: ["key"],
       having: compare(output("values"), "<=", MOST_VALUES),
       orderBy: [descending(output("rows"))],
       limit: MOST_KEYS,
     }),
   );
-  const tags = frame.numbers("tag");
   const rows = frame.numbers("rows");
   const values = frame.numbers("values");
-  const chosen = (tag: number): string[] =>
-    frame.strings("key").filter((_, row) => tags[row] === tag && !isIdentifier(values[row]!, rows[row]!));
-  return { attributes: chosen(ATTRIBUTE), resource: chosen(RESOURCE) };
+  return frame.strings("key").filter((_, row) => !isIdentifier(values[row]!, rows[row]!));
 }

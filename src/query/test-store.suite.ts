@@ -1,8 +1,9 @@
-import { createTableSql } from "#engine/schema/ddl.ts";
+import { insertSql } from "#engine/schema/ddl.ts";
+import { migrate } from "#engine/schema/migrate.ts";
 import { STAGED, type StagedKind } from "#engine/schema/staged.ts";
 import { TABLES } from "#engine/schema/tables.ts";
 import { openTestEngine, type TestEngine } from "#engine/test-engine.ts";
-import { logBucketOf } from "#math/log-buckets.ts";
+import { nativeRows } from "./native-rows.suite.ts";
 import { Question } from "./question.ts";
 
 /** Times within a store are told in milliseconds after this moment: 2026-01-02T03:00:00Z. */
@@ -192,27 +193,10 @@ export class TestStore implements AsyncDisposable {
   async #add(kind: StagedKind, rows: readonly Record<string, unknown>[]): Promise<void> {
     if (rows.length === 0) return;
     const load = ++this.#load;
-    const columns = STAGED[kind].map(({ name }) => `\`${name}\``).join(", ");
-    const structure = STAGED[kind].map(({ name, type }) => `\`${name}\` ${type}`).join(", ");
-    for (let from = 0; from < rows.length; from += 200)
-      await this.engine.execute(
-        `INSERT INTO ${kind} (${columns}, load) SELECT ${columns}, {load:UInt64} FROM format(JSONEachRow, {structure:String}, {rows:String})`,
-        {
-          load,
-          structure,
-          rows: rows
-            .slice(from, from + 200)
-            .map((row) => JSON.stringify(row))
-            .join("\n"),
-        },
-      );
+    const { columns, bytes } = nativeRows(STAGED[kind], rows);
+    await using block = await this.engine.stage(columns, [bytes]);
     for (const table of TABLES)
-      if (table.filledFrom === kind && table.name !== kind)
-        await this.engine.execute(
-          `INSERT INTO ${table.name} ${table.recipe
-            .replaceAll("{load}", String(load))
-            .replaceAll("{block}", `(SELECT ${columns} FROM ${kind} WHERE load = ${load})`)}`,
-        );
+      if (table.filledFrom === kind) await this.engine.insert(insertSql(table, "1"), block, { load });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -221,8 +205,7 @@ export class TestStore implements AsyncDisposable {
 }
 
 function time(ms: number, ns = 0): string {
-  const at = nano(ms) + BigInt(ns);
-  return `${at / 1_000_000_000n}.${String(at % 1_000_000_000n).padStart(9, "0")}`;
+  return String(nano(ms) + BigInt(ns));
 }
 
 /** Any number that tells series apart. */
@@ -235,8 +218,6 @@ function seriesId(parts: readonly unknown[]): string {
 
 export async function openTestStore(): Promise<TestStore> {
   const engine = await openTestEngine();
-  for (const table of TABLES) await engine.execute(createTableSql(table));
+  await migrate(engine);
   return new TestStore(engine);
 }
-
-export const bucketMiddle = (ms: number): number => 2 ** ((logBucketOf(ms * 1e6) + 0.5) / 8);

@@ -208,6 +208,9 @@ async function positions(question: Question, asked: Select): Promise<readonly Tr
   return frame.strings("trace").map((traceId, row) => ({ traceId, key: keys[row]! }));
 }
 
+/** One part of the trace's earliest root, a tuple in the `traces` table. */
+const rootPart = (index: number): Expression => call("element", call("max", column("root")), literal(index));
+
 async function summarise(
   question: Question,
   range: TimeRange,
@@ -227,10 +230,10 @@ async function summarise(
         as("spans", call("sum", column("span_count"))),
         as("errors", call("sum", column("error_count"))),
         as("services", call("groupUniqArrayArray", column("services"))),
-        as("rootService", call("max", column("root_service"))),
-        as("rootName", call("max", column("root_name"))),
-        as("rootSpan", call("max", column("root_span_id"))),
-        as("rootStatus", call("text", call("max", column("root_status_code")))),
+        as("rootService", rootPart(2)),
+        as("rootName", rootPart(3)),
+        as("rootSpan", rootPart(4)),
+        as("rootStatus", call("text", rootPart(6))),
       ],
       groupBy: ["trace"],
       limit: ids.length,
@@ -247,7 +250,7 @@ async function summarise(
   const rootStatus = frame.strings("rootStatus");
   return new Map(
     frame.strings("trace").map((traceId, row) => {
-      const rooted = rootSpan[row] !== "";
+      const rooted = rootSpan[row] !== "" || rootName[row] !== "";
       return [
         traceId,
         {

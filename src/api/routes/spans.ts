@@ -10,6 +10,7 @@ import { readHeatmap } from "#query/span-heatmap.ts";
 import { searchSpans } from "#query/span-search.ts";
 import { parseTime } from "#query/time.ts";
 import { Failure } from "#runtime/failure.ts";
+import type { Filter } from "../contract/filter.ts";
 import type { Differences, Facet, Fields, Heatmap, Histogram, Spans } from "../contract/shapes.ts";
 import { readPage } from "../page-cursor.ts";
 import { integer, pageParameters, parseFilters, predicateOf, RANGE_PARAMETERS, rangeOf } from "../parameters.ts";
@@ -127,17 +128,23 @@ export const spanFieldsRoute = route({
   },
 });
 
+function bound(field: string, op: ">=" | "<", value: string | undefined): readonly Filter[] {
+  return value === undefined ? [] : [{ field, op, values: [value] }];
+}
+
 export const differencesRoute = route({
   path: "/spans/differences",
   summary: "What tells selected spans from the rest, ranked",
   description:
-    "Counts every matching row. The selection is `select` (filters), `selectFrom` and `selectTo` (a part of the time); the rest are the other spans under the same `where`, by default of the same services and operations. Ids, times and nearly unique keys are left out. Intervals are Newcombe's hybrid score intervals with continuity correction (1998, method 11).",
+    "Counts every matching row. The selection is `selectWhere` (filters), `selectFrom` and `selectTo` (a part of the time), `selectMinDuration` and `selectMaxDuration`; the rest are the other spans under the same `where`, by default of the same services and operations. Ids, times and nearly unique keys are left out. Intervals are Newcombe's hybrid score intervals with continuity correction (1998, method 11).",
   pathParameters: z.object({}),
   query: z.object({
     ...RANGE_PARAMETERS,
-    select: z.array(z.string().max(20_000)).max(MOST_FILTERS).default([]),
+    selectWhere: z.array(z.string().max(20_000)).max(MOST_FILTERS).default([]),
     selectFrom: z.string().max(60).optional(),
     selectTo: z.string().max(60).optional(),
+    selectMinDuration: z.string().max(40).optional().describe("Least duration, inclusive."),
+    selectMaxDuration: z.string().max(40).optional().describe("Greatest duration, exclusive."),
     within: z
       .enum(["same", "all"])
       .default("same")
@@ -147,19 +154,26 @@ export const differencesRoute = route({
   answer: differences,
   explained: true,
   async handle({ query, question }): Promise<Differences> {
-    const chosen = parseFilters(query.select);
+    const chosen = [
+      ...parseFilters(query.selectWhere),
+      ...bound("duration", ">=", query.selectMinDuration),
+      ...bound("duration", "<", query.selectMaxDuration),
+    ];
     const now = question.nowUnixNano;
-    const bound = (text: string | undefined, op: ">=" | "<", name: string): Predicate | undefined =>
+    const moment = (text: string | undefined, op: ">=" | "<", name: string): Predicate | undefined =>
       text === undefined
         ? undefined
         : compare(column("start_time"), op, call("time", literal(parseTime(text, now, name))));
     const inside = and(
       filtersPredicate("spans", chosen),
-      bound(query.selectFrom, ">=", "selectFrom"),
-      bound(query.selectTo, "<", "selectTo"),
+      moment(query.selectFrom, ">=", "selectFrom"),
+      moment(query.selectTo, "<", "selectTo"),
     );
     if (inside === undefined)
-      throw new Failure("bad-request", "select: say what is selected by `select`, `selectFrom` or `selectTo`");
+      throw new Failure(
+        "bad-request",
+        "selectWhere: say what is selected, by filters, a part of the time or durations",
+      );
     const found = await rankDifferences(question, {
       range: rangeOf(query, now),
       where: predicateOf("spans", query.where),

@@ -1,19 +1,16 @@
-import { PROMOTED_RESOURCE_ATTRIBUTES, PROMOTED_SPAN_ATTRIBUTES, promotedColumn } from "#engine/schema/tables.ts";
-import type { AttributeMap, TableName } from "#plan/select.ts";
+import { PROMOTED_SPAN_ATTRIBUTES, promotedColumn } from "#engine/schema/tables.ts";
+import type { TableName } from "#plan/select.ts";
 import { mapSelect, mapSelects } from "#plan/walk.ts";
 import type { RewriteRule } from "./rules.ts";
 
 const SPAN = new Set(PROMOTED_SPAN_ATTRIBUTES);
-const RESOURCE = new Set(PROMOTED_RESOURCE_ATTRIBUTES);
+/** Tables that keep the resource as JSON text, once for all rows that share it. */
+const WITH_RESOURCE: ReadonlySet<TableName> = new Set(["spans", "logs", "series"]);
 
-function columnOf(table: TableName, map: AttributeMap, key: string): string | undefined {
-  if (map === "attributes" && table === "spans" && SPAN.has(key)) return promotedColumn(map, key);
-  if (map === "resource_attributes" && (table === "spans" || table === "logs") && RESOURCE.has(key))
-    return promotedColumn(map, key);
-  return undefined;
-}
-
-/** Reads an attribute that has a column of its own from that column: 5 ms instead of 110 for a million rows. */
+/**
+ * Reads attributes from where they are quickest: a promoted span attribute from its own column (5 ms instead of 110 for a
+ * million rows), a resource attribute out of the resource's JSON, which the engine reads once per resource, not per row.
+ */
 export const promoteAttributes: RewriteRule = {
   name: "promote-attributes",
   rewrite(select) {
@@ -23,10 +20,23 @@ export const promoteAttributes: RewriteRule = {
       if (typeof table !== "string") return each;
       return mapSelect(each, (leaf) => {
         if (leaf.kind !== "attribute") return leaf;
-        const name = columnOf(table, leaf.map, leaf.key);
-        if (name === undefined) return leaf;
-        used.add(name);
-        return { kind: "column", name };
+        if (leaf.map === "attributes" && table === "spans" && SPAN.has(leaf.key)) {
+          const name = promotedColumn("attributes", leaf.key);
+          used.add(name);
+          return { kind: "column", name };
+        }
+        if (leaf.map === "resource_attributes" && WITH_RESOURCE.has(table)) {
+          used.add(`resource ${JSON.stringify(leaf.key)}`);
+          return {
+            kind: "call",
+            name: "jsonValue",
+            args: [
+              { kind: "column", name: "resource" },
+              { kind: "literal", value: `$.${JSON.stringify(leaf.key)}` },
+            ],
+          };
+        }
+        return leaf;
       });
     });
     return used.size === 0 ? undefined : { select: rewritten, why: [...used].sort().join(", ") };

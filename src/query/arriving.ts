@@ -1,0 +1,113 @@
+import { and, as, call, column, compare, descending, isIn, output, select } from "#plan/expression.ts";
+import type { TimeRange } from "#plan/select.ts";
+import type { Question } from "./question.ts";
+import { unixMs, wholeMinutes } from "./time.ts";
+
+/** What one service sends. */
+export interface ArrivingService {
+  readonly service: string;
+  readonly spansPerSecond: number;
+  readonly logsPerSecond: number;
+  readonly pointsPerSecond: number;
+  /** Exact to the minute: the end of the last minute that has something, or now. */
+  readonly lastSeenMs: number;
+}
+
+const MOST_SERVICES = 500;
+const MOST_SERIES = 20_000;
+const MINUTE_NS = 60_000_000_000n;
+
+/** Rates by service over a range, the busiest first. */
+export async function readArriving(question: Question, range: TimeRange): Promise<readonly ArrivingService[]> {
+  const whole = wholeMinutes(range);
+  const nowMs = unixMs(question.nowUnixNano);
+  const endMs = Math.min(unixMs(whole.toUnixNano), nowMs);
+  const seconds = Math.max(1, (endMs - unixMs(whole.fromUnixNano)) / 1000);
+  const found = new Map<string, { spans: number; logs: number; points: number; lastMs: number }>();
+  const add = (service: string, signal: "spans" | "logs" | "points", count: number, lastMs: number): void => {
+    const one = found.get(service) ?? { spans: 0, logs: 0, points: 0, lastMs: 0 };
+    one[signal] += count;
+    one.lastMs = Math.max(one.lastMs, Math.min(nowMs, lastMs));
+    found.set(service, one);
+  };
+  for (const [table, timeColumn] of [
+    ["spans", "start_time"],
+    ["logs", "time"],
+  ] as const) {
+    const frame = await question.read(
+      select({
+        tenant: question.tenant,
+        from: table,
+        time: whole,
+        columns: [
+          as("service", column("service_name")),
+          as(
+            "minute",
+            call("bucket", column(timeColumn), { kind: "literal", value: 0n }, { kind: "literal", value: MINUTE_NS }),
+          ),
+          as("count", call("count")),
+        ],
+        groupBy: ["service", "minute"],
+        limit: 200_000,
+      }),
+    );
+    const minute = frame.numbers("minute");
+    const count = frame.numbers("count");
+    for (const [row, service] of frame.strings("service").entries())
+      add(service, table, count[row]!, (minute[row]! + 1) * 60_000);
+  }
+  const series = await question.read(
+    select({
+      tenant: question.tenant,
+      from: "series",
+      time: whole,
+      where: compare(column("last_time"), ">=", call("time", { kind: "literal", value: whole.fromUnixNano })),
+      columns: [as("id", call("text", column("series_id"))), as("service", call("any", column("service_name")))],
+      groupBy: ["id"],
+      limit: MOST_SERIES,
+    }),
+  );
+  if (series.rowCount === MOST_SERIES) question.markPartial();
+  const ids = series.strings("id");
+  const services = series.strings("service");
+  const serviceOf = new Map(ids.map((id, row) => [id, services[row]!]));
+  if (ids.length > 0)
+    for (const table of ["points", "histograms"] as const) {
+      const frame = await question.read(
+        select({
+          tenant: question.tenant,
+          from: table,
+          time: whole,
+          where: and(isIn(column("series_id"), ids.map(BigInt))),
+          columns: [
+            as("id", call("text", column("series_id"))),
+            as("count", call("count")),
+            as("last", call("unixNanoText", call("max", column("time")))),
+          ],
+          groupBy: ["id"],
+          orderBy: [descending(output("count"))],
+          limit: MOST_SERIES,
+        }),
+      );
+      const count = frame.numbers("count");
+      const last = frame.strings("last");
+      for (const [row, id] of frame.strings("id").entries())
+        add(serviceOf.get(id)!, "points", count[row]!, unixMs(BigInt(last[row]!)));
+    }
+  return [...found]
+    .map(([service, one]) => ({
+      service,
+      spansPerSecond: one.spans / seconds,
+      logsPerSecond: one.logs / seconds,
+      pointsPerSecond: one.points / seconds,
+      lastSeenMs: one.lastMs,
+    }))
+    .sort(
+      (a, b) =>
+        b.spansPerSecond +
+          b.logsPerSecond +
+          b.pointsPerSecond -
+          (a.spansPerSecond + a.logsPerSecond + a.pointsPerSecond) || (a.service < b.service ? -1 : 1),
+    )
+    .slice(0, MOST_SERVICES);
+}
