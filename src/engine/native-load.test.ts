@@ -80,7 +80,7 @@ const spans = (specs: readonly SpanSpec[], more: Partial<PreparedBatch> = {}) =>
 const logs = (specs: readonly LogSpec[], more: Partial<PreparedBatch> = {}) =>
   buildBlocks("logs", [prepared(makeLogs(specs), more)], createBuildContext());
 
-describe("large loads, read by the engine", () => {
+describe("large loads, read by the engine", { timeout: 60_000 }, () => {
   let session: Session;
   let folder: string;
   beforeAll(() => {
