@@ -9,6 +9,7 @@ import {
   logsRoute,
   logTailRoute,
 } from "./routes/logs.ts";
+import { labelsRoute, labelValuesRoute, metricsRoute, seriesRoute } from "./routes/metrics.ts";
 import { servicesRoute } from "./routes/service-list.ts";
 import {
   differencesRoute,
@@ -44,6 +45,10 @@ export function apiRoutes(startedMs: number): readonly Route[] {
     logPatternsRoute,
     logContextRoute,
     logTailRoute(),
+    metricsRoute,
+    labelsRoute,
+    labelValuesRoute,
+    seriesRoute,
     sqlRoute,
   ];
 }
