@@ -41,6 +41,7 @@ async function add(session: string, body: unknown): Promise<readonly CartLine[]>
     path: `/listings/${listing}`,
     stickyKey: session,
   })) as { readonly price_cents: number };
+  log.debug("price looked up", { "shop.listing.id": listing, "shop.listing.price_cents": found.price_cents });
   await database.query(ADD, [session, listing, region, quantity, found.price_cents]);
   added.add(quantity, { "customer.region": region, "customer.tier": tier });
   const lines = await database.query<CartLine>(LINES, [session]);

@@ -28,11 +28,13 @@ const IN_CATEGORY = {
   name: "listings-in-category",
   text: `SELECT ${COLUMNS} FROM listings WHERE region = $1 AND category = $2 ORDER BY popularity DESC LIMIT 24`,
 };
+/** Found first, sorted second: PostgreSQL must not walk the popular listings and hope for 24 matches. */
 const SEARCH = {
   name: "search-listings",
-  text: `SELECT ${COLUMNS} FROM listings
-    WHERE region = $1 AND ${SEARCHED_TEXT} @@ plainto_tsquery('simple', $2)
-    ORDER BY popularity DESC LIMIT 24`,
+  text: `WITH found AS MATERIALIZED (
+      SELECT ${COLUMNS}, popularity FROM listings
+      WHERE region = $1 AND ${SEARCHED_TEXT} @@ plainto_tsquery('simple', $2)
+    ) SELECT ${COLUMNS} FROM found ORDER BY popularity DESC LIMIT 24`,
 };
 const LISTING = {
   name: "listing-by-id",

@@ -45,7 +45,7 @@ export const DAY_MS = 20 * 60_000;
  */
 export function wave(region: Region, timeMs: number): number {
   const offset = REGIONS.indexOf(region) / REGIONS.length;
-  return 1 + 0.45 * Math.sin(2 * Math.PI * (timeMs / DAY_MS - offset));
+  return 1 + 0.3 * Math.sin(2 * Math.PI * (timeMs / DAY_MS - offset));
 }
 
 /** How busy the whole shop is at `timeMs`: the day's wave and a smaller, quicker one. */

@@ -46,7 +46,8 @@ export async function findPostgres(): Promise<PostgresBinaries> {
   return { initdb: binaries.initdb, postgres: binaries.postgres };
 }
 
-function mendLinks(folder: string): void {
+/** Makes the links that `folder`'s native/pg-symlinks.json names and that are missing. */
+export function mendLinks(folder: string): void {
   const list = join(folder, "native", "pg-symlinks.json");
   if (!existsSync(list)) return;
   const links = JSON.parse(readFileSync(list, "utf8")) as readonly { source: string; target: string }[];
@@ -87,8 +88,10 @@ export function placePostgres(
   user: RunAs | null,
 ): { readonly folder: string; readonly binaries: PostgresBinaries } {
   const near = join(dataDir, "postgres");
-  if (user === null || (isReachable(near, user) && isReachable(found.postgres, user)))
-    return { folder: near, binaries: found };
+  if (user === null) return { folder: near, binaries: found };
+  const nearIsOpen = isReachable(near, user);
+  const foundIsOpen = isReachable(found.postgres, user);
+  if (nearIsOpen && foundIsOpen) return { folder: near, binaries: found };
   const note = join(dataDir, "postgres-lies-in");
   let stand = existsSync(note) ? readFileSync(note, "utf8") : "";
   const known = lstatSync(stand, { throwIfNoEntry: false });
@@ -97,11 +100,12 @@ export function placePostgres(
     chmodSync(stand, 0o755);
     writeFileSync(note, stand);
   }
-  const native = dirname(dirname(found.postgres));
-  const copy = join(stand, "native");
-  if (!existsSync(join(copy, "bin", "postgres"))) cpSync(native, copy, { recursive: true, verbatimSymlinks: true });
+  const native = join(stand, "native");
+  if (!foundIsOpen && !existsSync(join(native, "bin", "postgres")))
+    cpSync(dirname(dirname(found.postgres)), native, { recursive: true, verbatimSymlinks: true });
+  const bin = join(native, "bin");
   return {
-    folder: join(stand, "postgres"),
-    binaries: { initdb: join(copy, "bin", "initdb"), postgres: join(copy, "bin", "postgres") },
+    folder: nearIsOpen ? near : join(stand, "postgres"),
+    binaries: foundIsOpen ? found : { initdb: join(bin, "initdb"), postgres: join(bin, "postgres") },
   };
 }

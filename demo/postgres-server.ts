@@ -34,7 +34,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   max_connections: "60",
   max_wal_senders: "4",
   max_replication_slots: "4",
-  shared_buffers: "32MB",
+  shared_buffers: "24MB",
   max_wal_size: "160MB",
   io_method: "sync",
   jit: "off",
@@ -47,7 +47,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   log_timezone: "UTC",
   log_line_prefix: "%m [%p] %q%a ",
   log_autovacuum_min_duration: "500ms",
-  session_preload_libraries: "auto_explain",
+  shared_preload_libraries: "auto_explain",
   "auto_explain.log_min_duration": "200ms",
   "auto_explain.log_parameter_max_length": "0",
 };
@@ -72,6 +72,7 @@ export async function openPostgresServer(options: PostgresServerOptions): Promis
     server.once("exit", () => resolve());
     server.once("error", () => resolve());
   });
+  const guard = openGuard(server.pid!, user);
   await untilReady(server, options.onOutput);
   return {
     port,
@@ -85,8 +86,26 @@ export async function openPostgresServer(options: PostgresServerOptions): Promis
       const timer = setTimeout(() => server.kill("SIGQUIT"), STOP_DEADLINE_MS);
       await exited;
       clearTimeout(timer);
+      guard?.kill();
     },
   };
+}
+
+/**
+ * PostgreSQL outlives whoever started it. The guard is a shell that waits for our end of a pipe to close, which it does even
+ * when we are killed outright, and then shuts that one server down.
+ */
+function openGuard(pid: number, user: RunAs | null): ChildProcess | null {
+  if (process.platform === "win32") return null;
+  const guard = spawn("sh", ["-c", 'read -r _; kill -INT "$0"', String(pid)], {
+    stdio: ["pipe", "ignore", "ignore"],
+    ...(user ?? {}),
+  });
+  // Without a shell there is no guard; the next start then ends what was left.
+  guard.on("error", () => undefined);
+  guard.stdin.on("error", () => undefined);
+  guard.unref();
+  return guard;
 }
 
 async function createCluster(folder: string, initdb: string, secret: string, user: RunAs | null): Promise<void> {
@@ -162,7 +181,7 @@ async function untilReady(server: ChildProcess, onOutput: (chunk: string) => voi
   });
 }
 
-/** A port nobody listens on. Another program may take it before we do; then the start fails and is tried again. */
+/** A port nobody listens on. Should another program take it before PostgreSQL does, its start fails and says so. */
 async function freePort(): Promise<number> {
   const probe = createServer();
   probe.listen(0, "127.0.0.1");

@@ -29,7 +29,10 @@ export interface ServiceProcess {
   readonly pid: number | null;
   readonly restarts: number;
   send(directory: Directory): void;
-  /** Resolves when the process says that the command's effect is in place. */
+  /**
+   * Resolves when the process says that the command's effect is in place. One that is down, or goes down meanwhile, is told
+   * when it is up again. Rejects when it cannot, or has not within half a minute.
+   */
   command(command: Command): Promise<void>;
   /** Asks it to stop, and ends it by its pid when it does not. */
   stop(): Promise<void>;
@@ -38,6 +41,13 @@ export interface ServiceProcess {
 export interface ServiceProcessOptions {
   readonly onReady: (process: ServiceProcess) => void;
   readonly log: (line: string) => void;
+}
+
+/** A command that was not answered yet. */
+interface Waiting {
+  readonly command: Command;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
 }
 
 const STOP_DEADLINE_MS = 6_000;
@@ -60,7 +70,7 @@ export async function openServiceProcess(plan: ProcessPlan, options: ServiceProc
   let restartTimer: NodeJS.Timeout | null = null;
   let stopping = false;
   let nextId = 1;
-  const waiting = new Map<number, { resolve: () => void; reject: (error: Error) => void }>();
+  const waiting = new Map<number, Waiting>();
   const name = `${plan.service} ${plan.version}`;
 
   const tell = (message: FromShop): void => {
@@ -74,7 +84,7 @@ export async function openServiceProcess(plan: ProcessPlan, options: ServiceProc
       // Own process group: Ctrl-C reaches the supervisor alone, which then stops everything in order.
       detached: true,
       stdio: ["ignore", "ignore", "pipe", "ipc"],
-      execArgv: [`--max-old-space-size=${plan.heapMb}`, "--max-semi-space-size=1"],
+      execArgv: [`--max-old-space-size=${plan.heapMb}`, "--max-semi-space-size=1", "--optimize-for-size"],
       env: {
         ...process.env,
         // A dozen small processes: one malloc arena each instead of one per thread.
@@ -99,10 +109,10 @@ export async function openServiceProcess(plan: ProcessPlan, options: ServiceProc
         address = state;
         onFirst(null);
         options.onReady(self);
+        for (const [id, { command }] of waiting) tell({ kind: "command", id, command });
         return;
       }
       const waiter = waiting.get(message.id);
-      waiting.delete(message.id);
       if (message.error === undefined) waiter?.resolve();
       else waiter?.reject(new Error(`${name}: ${message.error}`));
     });
@@ -111,8 +121,6 @@ export async function openServiceProcess(plan: ProcessPlan, options: ServiceProc
       const wasReady = state !== null;
       state = null;
       child = null;
-      for (const waiter of waiting.values()) waiter.reject(new Error(`${name} left before it answered`));
-      waiting.clear();
       if (stopping) return;
       onFirst(new Error(`${name} left with ${signal ?? code}: ${lastWords.trim()}`));
       if (!wasReady && restarts === 0) return;
@@ -139,23 +147,28 @@ export async function openServiceProcess(plan: ProcessPlan, options: ServiceProc
     },
     send: (directory) => tell({ kind: "directory", directory }),
     command(command) {
-      if (child === null) return Promise.reject(new Error(`${name} is not running`));
       const id = nextId++;
       return new Promise<void>((resolve, reject) => {
-        const timer = setTimeout(() => {
-          waiting.delete(id);
-          reject(new Error(`${name} did not obey within ${COMMAND_DEADLINE_MS} ms`));
-        }, COMMAND_DEADLINE_MS);
         const settle = (finish: () => void): void => {
           clearTimeout(timer);
+          waiting.delete(id);
           finish();
         };
-        waiting.set(id, { resolve: () => settle(resolve), reject: (error) => settle(() => reject(error)) });
-        tell({ kind: "command", id, command });
+        const timer = setTimeout(
+          () => settle(() => reject(new Error(`${name} did not obey within ${COMMAND_DEADLINE_MS} ms`))),
+          COMMAND_DEADLINE_MS,
+        );
+        waiting.set(id, {
+          command,
+          resolve: () => settle(resolve),
+          reject: (error) => settle(() => reject(error)),
+        });
+        if (state !== null) tell({ kind: "command", id, command });
       });
     },
     async stop() {
       stopping = true;
+      for (const waiter of waiting.values()) waiter.reject(new Error(`${name} is stopping`));
       if (restartTimer !== null) clearTimeout(restartTimer);
       const running = child;
       if (running === null) return;

@@ -8,7 +8,7 @@ import { REGIONS, type Region, regionSuffix, TIERS } from "./regions.ts";
 
 export const LISTINGS_PER_REGION = 50_000;
 /** The most popular listings are kept in stock, an allotment for each tier; the rest is made to order. */
-export const STOCKED_PER_REGION = 1_200;
+export const STOCKED_PER_REGION = 4_000;
 
 export const CATEGORIES = ["lighting", "seating", "tables", "textiles", "kitchen", "storage", "garden", "decoration"];
 export const MATERIALS =
@@ -79,9 +79,9 @@ SELECT i, '${region}', '${suffix}-' || i, ${pick(CATEGORIES, salt + 1)}, ${pick(
 FROM generate_series(1, ${LISTINGS_PER_REGION}) i;
 CREATE INDEX listings_popular_${suffix} ON listings_${suffix} (popularity DESC);
 CREATE INDEX listings_category_${suffix} ON listings_${suffix} (category, popularity DESC);
+ANALYZE listings_${suffix} (id, region, category, popularity);
 ${searchIndex(region)};
 INSERT INTO stock SELECT '${region}', i, tier, 100000 FROM generate_series(1, ${STOCKED_PER_REGION}) i, unnest(${textArray(TIERS)}) tier;
-ANALYZE listings_${suffix};
 `;
 }
 

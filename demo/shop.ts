@@ -43,7 +43,7 @@ export interface Shop {
   stop(): Promise<void>;
 }
 
-const DEFAULT_CUSTOMERS_PER_SECOND = 1.2;
+const DEFAULT_CUSTOMERS_PER_SECOND = 1.3;
 
 type Part = readonly [service: ServiceName, version: string, heapMb: number];
 const CUSTOMERS: Part = ["customers", "1.0.0", 32];
@@ -51,7 +51,7 @@ const PARTS: readonly Part[] = [
   ["postgresql", "18.4.0", 48],
   ["gateway", "3.8.0", 64],
   ["catalogue", "5.2.1", 64],
-  ...CART_VERSIONS.map((version): Part => ["cart", version, 64]),
+  ...CART_VERSIONS.map((version): Part => ["cart", version, 48]),
   ...CHECKOUT_VERSIONS.map((version): Part => ["checkout", version, 64]),
   ["payment", "2.1.0", 64],
   ["partners", "1.0.0", 32],
@@ -109,27 +109,28 @@ export async function startShop(options: ShopOptions): Promise<Shop> {
       await Promise.all(group.map((process) => process.stop()));
   };
 
-  try {
-    const started = await Promise.allSettled(PARTS.map((part, index) => start(plan(part, index))));
-    const failed = started.find((result) => result.status === "rejected");
-    if (failed !== undefined) throw failed.reason;
-    await start(plan(CUSTOMERS, PARTS.length));
-  } catch (error) {
-    await stopProcesses();
-    throw error;
-  }
-
   let stopping: Promise<void> | null = null;
+  let control: { close(): Promise<void> } | null = null;
   let onStopping: (finished: Promise<void>) => void = () => undefined;
   const stopped = new Promise<void>((resolve) => {
     onStopping = resolve;
   });
   const stop = (): Promise<void> => {
-    stopping ??= control.close().then(stopProcesses);
+    stopping ??= Promise.resolve(control?.close()).then(stopProcesses);
     onStopping(stopping);
     return stopping;
   };
-  const control = await openControlServer({ dataDir, desk, onStop: () => void stop() });
+
+  try {
+    const started = await Promise.allSettled(PARTS.map((part, index) => start(plan(part, index))));
+    const failed = started.find((result) => result.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+    await start(plan(CUSTOMERS, PARTS.length));
+    control = await openControlServer({ dataDir, desk, onStop: () => void stop() });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
   return {
     ports: Object.fromEntries(
       processes.flatMap(({ plan: { service, version }, state }) =>

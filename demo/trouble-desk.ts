@@ -86,7 +86,13 @@ export function createTroubleDesk(options: TroubleDeskOptions): TroubleDesk {
         if (!trouble.subjects.includes(chosen))
           throw new DeskRefusal(`${trouble.name} hits one of ${trouble.subjects.join(", ")}, not ${chosen}`);
         const next = { trouble, subject: chosen, sinceMs: options.now() };
-        await tell(next, true);
+        try {
+          await tell(next, true);
+        } catch (error) {
+          // It may be half done: leave nothing behind, and report the first failure.
+          await tell(next, false).catch(() => undefined);
+          throw error;
+        }
         current = next;
         last = trouble.name;
         return state();
@@ -94,9 +100,16 @@ export function createTroubleDesk(options: TroubleDeskOptions): TroubleDesk {
     reveal: () =>
       inTurn(async () => {
         if (current === null) throw new DeskRefusal("nothing is broken");
-        const { trouble, subject } = current;
-        await tell(current, false);
+        const ending = current;
+        const { trouble, subject } = ending;
+        // A process that comes up from here on comes up whole.
         current = null;
+        try {
+          await tell(ending, false);
+        } catch (error) {
+          current = ending;
+          throw error;
+        }
         return {
           trouble: trouble.name,
           title: trouble.title,

@@ -77,11 +77,13 @@ export async function missingFrom(
   signal?: AbortSignal,
 ): Promise<readonly MissingPartitions[]> {
   const missing: MissingPartitions[] = [];
+  // A replica that lags would call there what is not: ask one that has all that a quorum has.
+  const newest = engine.status().cluster === undefined ? "" : " SETTINGS select_sequential_consistency = 1";
   for (const { kind, dates } of blocks) {
     for (const { name, partitionBy } of tablesOf(kind)) {
       const found = await readRows<[string]>(
         engine,
-        `SELECT DISTINCT ${partitionBy} FROM ${name} WHERE ${partitionBy} IN {dates:Array(Date)} AND load = {load:UInt64}`,
+        `SELECT DISTINCT ${partitionBy} FROM ${name} WHERE ${partitionBy} IN {dates:Array(Date)} AND load = {load:UInt64}${newest}`,
         { dates, load },
         signal,
       );
@@ -132,7 +134,7 @@ async function insertTable(
   for (let first = 0; first < dates.length; first += DATES_PER_INSERT) {
     const some = dates.slice(first, first + DATES_PER_INSERT);
     const where = `${table.partitionDate} IN {dates:Array(Date)}`;
-    await engine.insert(insertSql(table, where), block, { load, dates: some }, signal);
+    await engine.insert(insertSql(table, where, engine.status().cluster), block, { load, dates: some }, signal);
   }
 }
 

@@ -1,4 +1,12 @@
-import type { Batch, LogBatch, MetricBatch, Signal, SpanBatch } from "#model/batch.ts";
+import {
+  type AttributeColumns,
+  AttributeType,
+  type Batch,
+  type LogBatch,
+  type MetricBatch,
+  type Signal,
+  type SpanBatch,
+} from "#model/batch.ts";
 import { Bytes } from "#pipeline/bytes.ts";
 import { SeriesSeen } from "#pipeline/series-seen.ts";
 import { type OutsideCounts, type PlacedRows, placeLogs, placeSpans, type TimeWindow } from "#pipeline/time-window.ts";
@@ -76,6 +84,64 @@ export function buildBlocks(signal: Signal, batches: readonly PreparedBatch[], c
 }
 
 const encoder = new TextEncoder();
+
+/**
+ * About how many bytes a batch will take as a block; rather too many than too few. A row repeats its resource and scope, so a
+ * small body with one huge resource over many rows grows out of all proportion: receivers refuse what is too large, loaders
+ * cut loads by it.
+ */
+export function estimateBlockBytes(batch: Batch): number {
+  const repeated =
+    batch.signal === "metrics"
+      ? [batch.numbers, batch.histograms, batch.exponentials, batch.summaries].reduce((sum, { count, metric }) => {
+          const { resource, scope } = batch.metrics;
+          return (
+            sum +
+            repeatedBytes(
+              batch,
+              count,
+              (row) => resource[metric[row]!]!,
+              (row) => scope[metric[row]!]!,
+            )
+          );
+        }, 0)
+      : repeatedBytes(
+          batch,
+          batch.count,
+          (row) => batch.resource[row]!,
+          (row) => batch.scope[row]!,
+        );
+  return batch.body.length * 2 + batch.count * ROW_BYTES + repeated;
+}
+
+/** Numbers, offsets, ids in hex and lengths of a row. */
+const ROW_BYTES = 320;
+
+function repeatedBytes(
+  { resources, scopes }: Batch,
+  count: number,
+  resourceOf: (row: number) => number,
+  scopeOf: (row: number) => number,
+): number {
+  const resourceBytes = Float64Array.from({ length: resources.count }, (_, owner) =>
+    attributesBytes(resources.attributes, owner),
+  );
+  const scopeBytes = Float64Array.from({ length: scopes.count }, (_, owner) =>
+    attributesBytes(scopes.attributes, owner),
+  );
+  let bytes = 0;
+  for (let row = 0; row < count; row++) bytes += resourceBytes[resourceOf(row)]! + scopeBytes[scopeOf(row)]!;
+  return bytes;
+}
+
+function attributesBytes({ offset, type, high }: AttributeColumns, owner: number): number {
+  let bytes = 8;
+  for (let entry = offset[owner]!; entry < offset[owner + 1]!; entry++) {
+    const kind = type[entry]!;
+    bytes += kind === AttributeType.string || kind >= AttributeType.bytes ? high[entry]! + 7 : 26;
+  }
+  return bytes;
+}
 
 interface Counts {
   readonly rejected: OutsideCounts;

@@ -130,10 +130,10 @@ export class LogColumns extends OriginColumns<LogRange> {
       for (let row = from; row < to; row++) {
         let length: number;
         if (bodyType[row] === AttributeType.string)
-          length = writeTemplate(body.bytes, bodyLow[row]!, bodyHigh[row]!, template.bytes);
+          length = writeTemplate(body, bodyLow[row]!, bodyHigh[row]!, template);
         else {
-          const text = this.#print(range, row).bytes;
-          length = writeTemplate(text, 0, text.length, template.bytes);
+          const text = this.#print(range, row);
+          length = writeTemplate(text, 0, text.bytes.length, template);
         }
         const number = templates.number(template, length);
         let entry = entries[number]! - 1;

@@ -2,7 +2,7 @@ import type { Engine, EngineParameters } from "./engine.ts";
 
 /** Runs a SELECT of ours and answers its rows as arrays; 64-bit integers are strings. For small results. */
 export async function readRows<Row extends readonly unknown[]>(
-  engine: Engine,
+  engine: Pick<Engine, "read">,
   sql: string,
   parameters: EngineParameters = {},
   signal?: AbortSignal,

@@ -1,5 +1,6 @@
-import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
 import {
   existsSync,
   mkdirSync,
@@ -14,7 +15,9 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type EmbeddedEngineOptions, openEmbeddedEngine } from "./embedded/embedded-engine.ts";
+import type { HostOrder, HostReport } from "./embedded/host-message.ts";
 import type { Engine } from "./engine.ts";
+import { TABLES, VIEWS } from "./schema/tables.ts";
 
 /**
  * A real engine for tests, on a clean clone too: Node 20 runs no TypeScript, so the child process's code is compiled once
@@ -78,4 +81,68 @@ export async function openTestEngine(options: Partial<EmbeddedEngineOptions> = {
       if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true });
     },
   });
+}
+
+/** A ClickHouse server for tests of the remote adapter: a second engine process of ours, which the test may kill. */
+export interface TestServer extends AsyncDisposable {
+  readonly url: string;
+  readonly user: string;
+  readonly password: string;
+  /** Ends it as a power cut would. */
+  kill(): Promise<void>;
+  /** Starts it again at the same address. */
+  start(): Promise<void>;
+}
+
+export async function openTestServer(): Promise<TestServer> {
+  const home = mkdtempSync(join(tmpdir(), "traceo-server-"));
+  const user = "traceo";
+  const password = randomBytes(16).toString("hex");
+  let port = 0;
+  let child: ChildProcess | undefined;
+  const start = async (): Promise<void> => {
+    const started = spawn(process.execPath, [builtHostScript()], {
+      env: { ...process.env, UV_THREADPOOL_SIZE: "16" },
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
+    child = started;
+    const order: HostOrder = {
+      type: "start",
+      port,
+      dataDir: join(home, "clickhouse"),
+      configDir: join(home, "run"),
+      user,
+      password,
+      memoryLimitBytes: 400_000_000,
+      killGraceMs: 10_000,
+      config: {
+        database: "traceo",
+        tables: TABLES.map(({ name }) => name),
+        views: VIEWS.map(({ name }) => name),
+        backupDir: join(home, "backup"),
+      },
+    };
+    started.send(order);
+    const [report] = (await once(started, "message")) as [HostReport];
+    if (report.type !== "ready") throw new Error(`the test server did not start: ${JSON.stringify(report)}`);
+    port = report.port;
+  };
+  const kill = async (): Promise<void> => {
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, "exit");
+    child.kill("SIGKILL");
+    await gone;
+  };
+  await start();
+  return {
+    url: `http://127.0.0.1:${port}`,
+    user,
+    password,
+    start,
+    kill,
+    async [Symbol.asyncDispose]() {
+      await kill();
+      rmSync(home, { recursive: true, force: true });
+    },
+  };
 }

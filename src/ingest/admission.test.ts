@@ -46,6 +46,12 @@ describe("room", () => {
     expect(counts.snapshot()["in-flight-bytes"]).toBe(1);
   });
 
+  it("asks senders refused together to come back one after the other", () => {
+    const { enter, refusal } = open();
+    enter({}, 600);
+    expect([1, 2, 3, 4].map(() => refusal({}, 500)?.retryAfterSeconds)).toEqual([7, 8, 9, 7]);
+  });
+
   it("is bounded by requests", () => {
     const { counts, enter, refusal } = open();
     const tickets = Array.from({ length: 4 }, () => enter({}, 0));

@@ -21,8 +21,12 @@ export interface AdmissionOptions {
   readonly minBytesPerSecond: number;
   /** Time a body has before its speed is looked at. */
   readonly graceMs: number;
+  /** The shortest pause asked of a refused sender. Refusals in turn ask for up to RETRY_SPREAD_SECONDS more. */
   readonly retryAfterSeconds: number;
 }
+
+/** Senders refused together would otherwise all come back together: their libraries wait exactly as long as told. */
+const RETRY_SPREAD_SECONDS = 3;
 
 export const ADMISSION_DEFAULTS: AdmissionOptions = {
   maxBytes: 256 << 20,
@@ -74,6 +78,7 @@ export class Admission {
   readonly #connections = new WeakMap<object, ConnectionUse>();
   #bytes = 0;
   #peakBytes = 0;
+  #refusals = 0;
   #lastEvictionMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: AdmissionOptions, clock: Clock, counts: LimitCounts) {
@@ -194,7 +199,7 @@ export class Admission {
       this.#counts.add("body-evicted");
       place.evict(
         new Failure("unavailable", "the body came too slowly while room was short", {
-          retryAfterSeconds: this.options.retryAfterSeconds,
+          retryAfterSeconds: this.#retryAfterSeconds(),
         }),
       );
     }
@@ -207,6 +212,10 @@ export class Admission {
     what: string,
   ): Failure {
     this.#counts.add(limit);
-    return new Failure(code, `${what}, which is the limit`, { retryAfterSeconds: this.options.retryAfterSeconds });
+    return new Failure(code, `${what}, which is the limit`, { retryAfterSeconds: this.#retryAfterSeconds() });
+  }
+
+  #retryAfterSeconds(): number {
+    return this.options.retryAfterSeconds + (this.#refusals++ % RETRY_SPREAD_SECONDS);
   }
 }

@@ -156,8 +156,8 @@ export async function openGrpcServer(
     connections.set(session, connection);
     session.setLocalWindowSize(settings.windowBytes);
     session.on("close", () => connections.delete(session));
-    session.on("error", () => {
-      if (!connection.calmed) counts.add("malformed");
+    session.on("error", (error: NodeJS.ErrnoException) => {
+      if (!connection.calmed && error.code?.startsWith("ERR_HTTP2") === true) counts.add("malformed");
     });
     session.on("remoteSettings", () => {
       connection.greeted = true;

@@ -25,8 +25,8 @@ const STATUS: Partial<Record<FailureCode, number>> = {
   "not-found": GrpcStatus.notFound,
   "method-not-allowed": GrpcStatus.unimplemented,
   timeout: GrpcStatus.deadlineExceeded,
-  // Without RetryInfo: OTLP senders take RESOURCE_EXHAUSTED without it as final, which a body that is too large is.
-  "too-large": GrpcStatus.resourceExhausted,
+  // gRPC's own libraries say RESOURCE_EXHAUSTED here, but the Python SDK repeats that for a minute even without RetryInfo.
+  "too-large": GrpcStatus.invalidArgument,
   "unsupported-media": GrpcStatus.unimplemented,
   cancelled: GrpcStatus.cancelled,
   overloaded: GrpcStatus.resourceExhausted,

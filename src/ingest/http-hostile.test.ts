@@ -69,7 +69,7 @@ describe("beside hostile clients", () => {
     while (at.admission.status().requests < 4) await new Promise(setImmediate);
     expect((await send(at, Buffer.alloc(1 << 20, 1))).at(-1)).toBe(200);
     const answers = await Promise.race(slow.map((connection) => connection.closed()));
-    expect(answers).toMatch(/^HTTP\/1.1 503 .*retry-after: 1/is);
+    expect(answers).toMatch(/^HTTP\/1.1 503 .*retry-after: [123]/is);
     expect(at.counts.snapshot()["body-evicted"]).toBeGreaterThan(0);
   });
 

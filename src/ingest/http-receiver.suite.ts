@@ -1,5 +1,8 @@
 /** A receiver on a real socket, and clients that say exactly what a test wants, for the tests of the receivers. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type Access, type AccessOptions, openAccess } from "#access/access.ts";
 import { systemClock } from "#runtime/clock.ts";
 import { ADMISSION_DEFAULTS, Admission, type AdmissionOptions } from "./admission.ts";
@@ -115,6 +118,15 @@ export async function openRawConnection(port: number): Promise<RawConnection> {
     received: (wanted) => until(() => text.includes(wanted)),
     closed: () => until(() => isClosed),
   };
+}
+
+/** A token file, there until the process ends. */
+export function writeTokens(lines: readonly string[]): string {
+  const folder = mkdtempSync(join(tmpdir(), "traceo-tokens-"));
+  process.once("exit", () => rmSync(folder, { recursive: true }));
+  const path = join(folder, "tokens");
+  writeFileSync(path, lines.join("\n"), { mode: 0o600 });
+  return path;
 }
 
 export const PROTOBUF = { "content-type": "application/x-protobuf" } as const;

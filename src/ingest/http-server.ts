@@ -109,8 +109,11 @@ export async function openHttpServer(
   server.maxHeadersCount = 200;
   server.timeout = settings.silenceMs;
   server.on("request", handle);
-  // The handler decides whether it wants the body: it calls `writeContinue` where `Expect: 100-continue` was sent.
-  server.on("checkContinue", handle);
+  // A sender that asks before it sends the body is told to go on only where the handler did not refuse at once.
+  server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
+    handle(request, response);
+    if (!response.headersSent && !response.destroyed) response.writeContinue();
+  });
   server.on("connection", (socket: Socket) => {
     if (connections.size >= settings.maxConnections) {
       counts.add("connections");

@@ -25,8 +25,8 @@ import { redecode } from "./replay.ts";
  */
 export interface LoadInserter {
   /**
-   * Fills the tables of these blocks. `isRepeat`: the load may be there already, wholly or in part; only what is missing is
-   * inserted. `only`: nothing but these parts.
+   * Fills the tables of these blocks. `isRepeat`: the load may be there already, wholly or in part, and only what is missing
+   * is inserted. `only`: exactly these parts, whatever is there.
    */
   insert(load: number, blocks: readonly TransferredBlock[], how: InsertHow): Promise<void>;
   /** Which parts of the load the engine does not have. */
@@ -292,7 +292,8 @@ export class Loader {
         await inserter.whenReady(this.#stop.signal);
         built ??= await this.#build(plan);
         if (built.blocks.length > 0) {
-          await inserter.insert(plan.load, built.blocks, { isRepeat, only: built.only, abort: this.#stop.signal });
+          const only = isRepeat ? await this.#stillMissing(plan, built) : built.only;
+          await inserter.insert(plan.load, built.blocks, { isRepeat, only, abort: this.#stop.signal });
           await inserter.sync();
         }
         // Before the completion: a restart in between finds nothing to insert and completes.
@@ -403,12 +404,21 @@ export class Loader {
     return recordCount;
   }
 
+  /** Of the parts that the load is about, if it is not about all; undefined leaves the question to the inserter. */
+  async #stillMissing(plan: LoadPlan, { blocks, only }: Built): Promise<readonly LoadPart[] | undefined> {
+    if (only === undefined) return undefined;
+    const missing = await this.#deps.inserter.missing(plan.load, blocks, this.#stop.signal);
+    return missing.filter((part) => only.some((one) => isSame(one, part)));
+  }
+
   /** Puts what the engine refuses aside. False if that is not possible now, or if nothing is missing after all. */
   async #giveUp(plan: LoadPlan, built: Built | undefined, reason: string): Promise<boolean> {
     const { inserter, quarantine, journal, book } = this.#deps;
     try {
-      const missing = built && (await inserter.missing(plan.load, built.blocks, this.#stop.signal));
-      const rest = missing?.filter((part) => built?.only === undefined || built.only.some((one) => isSame(one, part)));
+      const rest =
+        built &&
+        ((await this.#stillMissing(plan, built)) ??
+          (await inserter.missing(plan.load, built.blocks, this.#stop.signal)));
       if (rest?.length === 0) return false;
       if (plan.source !== undefined) {
         const opened = await quarantine.open(plan.source);

@@ -14,6 +14,7 @@ import {
   type TestGrpcReceiver,
   TRACES,
 } from "./grpc-receiver.suite.ts";
+import { writeTokens } from "./http-receiver.suite.ts";
 
 let receiver: TestGrpcReceiver | undefined;
 async function open(options: GrpcReceiverOptions = {}): Promise<TestGrpcReceiver> {
@@ -65,7 +66,7 @@ describe("what is passed on", () => {
     const session = at.connect();
     expect((await call(session, LOGS, bytes(0))).status).toBe(0);
     expect((await call(session, LOGS, bytes(32 << 20))).status).toBe(0);
-    expect((await call(session, LOGS, bytes((32 << 20) + 1))).status).toBe(8);
+    expect((await call(session, LOGS, bytes((32 << 20) + 1))).status).toBe(3);
     expect((await call(session, LOGS, bytes(0))).status).toBe(0);
     expect(at.ingest.requests.map((request) => request.body.length)).toEqual([0, 32 << 20, 0]);
   });
@@ -131,7 +132,7 @@ describe("what is refused", () => {
     ["a cut prefix", bytes(3, 0), 13],
     ["a cut message", frameMessage(bytes(10)).subarray(0, 12), 13],
     ["unknown flags", Buffer.concat([bytes(1, 2), bytes(4, 0)]), 13],
-    ["a message too large", Buffer.from([0, 0xff, 0xff, 0xff, 0xff]), 8],
+    ["a message too large", Buffer.from([0, 0xff, 0xff, 0xff, 0xff]), 3],
   ])("%s", async (_what, body, status) => {
     const at = await open();
     const stream = openCall(at.connect(), TRACES);
@@ -143,7 +144,7 @@ describe("what is refused", () => {
 
   it.each([
     ["bad-payload", 3, undefined],
-    ["too-large", 8, undefined],
+    ["too-large", 3, undefined],
     ["overloaded", 8, 3],
     ["unavailable", 14, 2],
     ["disk-full", 14, 30],
@@ -173,6 +174,27 @@ describe("what is refused", () => {
     };
     expect((await call(at.connect(), TRACES, bytes(3))).status).toBe(13);
     expect(at.errors).toHaveLength(1);
+  });
+});
+
+describe("tokens and quotas", () => {
+  it("decide as over HTTP", async () => {
+    const tokenFile = writeTokens(["ingest ingest-token-0123456789 tenants=shop,bank", "read read-token-0123456789"]);
+    const at = await open({ access: { tokenFile }, quotas: { tenants: { bank: { bytesPerSecond: 1 } } } });
+    const session = at.connect();
+    const send = async (headers: Record<string, string>): Promise<number | undefined> =>
+      (await call(session, TRACES, bytes(100), headers)).status;
+    const mine = { authorization: "Bearer ingest-token-0123456789" };
+    expect(await send({})).toBe(16);
+    expect(await send({ authorization: "Bearer wrong" })).toBe(16);
+    expect(await send({ authorization: "Bearer read-token-0123456789" })).toBe(7);
+    expect(await send(mine)).toBe(7);
+    expect(await send({ ...mine, "x-scope-orgid": "shop" })).toBe(0);
+    expect(await send({ ...mine, "x-scope-orgid": "bank" })).toBe(0);
+    const refused = await call(session, TRACES, bytes(100), { ...mine, "x-scope-orgid": "bank" });
+    expect([refused.status, refused.fields["grpc-status-details-bin"] !== undefined]).toEqual([8, true]);
+    expect(await send({ ...mine, "x-scope-orgid": "shop" })).toBe(0);
+    expect(at.counts.snapshot()).toMatchObject({ unauthenticated: 2, forbidden: 2, "quota-bytes": 1 });
   });
 });
 

@@ -5,7 +5,7 @@
  * What may work later is UNAVAILABLE or RESOURCE_EXHAUSTED with a RetryInfo detail, which tells OTLP senders to repeat it;
  * everything else tells them not to (OTLP specification, "OTLP/gRPC Response").
  */
-import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { Access } from "#access/access.ts";
 import { tenantOf } from "#access/tenant.ts";
 import type { Signal } from "#model/batch.ts";
@@ -157,8 +157,7 @@ export function createOtlpGrpcHandler(options: OtlpGrpcOptions): GrpcHandler {
     const httpStatus = httpRefusal(headers);
     if (httpStatus !== undefined) {
       connection.noteAnswer();
-      stream.respond({ ":status": httpStatus, ...(httpStatus === 405 ? { allow: "POST" } : {}) }, { endStream: true });
-      stream.close(constants.NGHTTP2_NO_ERROR);
+      respondAtOnce(stream, { ":status": httpStatus, ...(httpStatus === 405 ? { allow: "POST" } : {}) });
       return;
     }
     const signal = EXPORTS.get(path);
@@ -229,10 +228,22 @@ function refuse(stream: ServerHttp2Stream, connection: GrpcConnection, refusal: 
     headers["grpc-status-details-bin"] = Buffer.from(encodeStatus("protobuf", status, message, retryAfterSeconds))
       .toString("base64")
       .replace(/=+$/, "");
-  const incomplete = !stream.readableEnded;
+  respondAtOnce(stream, headers);
+}
+
+/** How long a sender that was answered early may go on sending before it is stopped. */
+const LINGER_MS = 1_000;
+
+/**
+ * Answers with headers alone, whether or not the sender is done. A gRPC client stops sending by itself when it sees the answer;
+ * one that does not is asked to (RST_STREAM with NO_ERROR, RFC 9113 section 8.1), but not at once: nghttp2 drops an answer that
+ * is still queued when its stream is reset.
+ */
+function respondAtOnce(stream: ServerHttp2Stream, headers: OutgoingHttpHeaders): void {
   stream.respond(headers, { endStream: true });
-  // Answered before the sender is done: NO_ERROR asks it to stop sending (RFC 9113, section 8.1).
-  if (incomplete) stream.close(constants.NGHTTP2_NO_ERROR);
+  stream.resume();
+  const linger = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), LINGER_MS);
+  stream.on("close", () => clearTimeout(linger));
 }
 
 function describe(failure: Failure): Refusal {

@@ -9,6 +9,7 @@ import {
   type ReceiverOptions,
   requestHead,
   type TestReceiver,
+  writeTokens,
 } from "./http-receiver.suite.ts";
 
 let receiver: TestReceiver | undefined;
@@ -143,7 +144,7 @@ describe("what is refused before the body is read", () => {
 describe("failures of ingest", () => {
   it.each([
     ["bad-payload", 400, 3, undefined],
-    ["too-large", 413, 8, undefined],
+    ["too-large", 413, 3, undefined],
     ["unsupported-media", 415, 12, undefined],
     ["overloaded", 429, 8, 3],
     ["unavailable", 503, 14, 2],
@@ -177,5 +178,110 @@ describe("failures of ingest", () => {
     expect((await post(at, "/v1/metrics", PROTOBUF, "")).status).toBe(500);
     expect(at.errors).toHaveLength(1);
     expect(at.admission.status().requests).toBe(0);
+  });
+});
+
+const INGEST = "ingest-token-0123456789";
+const READ = "read-token-0123456789";
+
+describe("tokens", () => {
+  it("decide who may send, and for which tenants", async () => {
+    const tokenFile = writeTokens([`ingest ${INGEST} name=collector tenants=shop,bank`, `read ${READ}`]);
+    const at = await open({ access: { tokenFile } });
+    const send = async (headers: Record<string, string>): Promise<[number, string | null]> => {
+      const answer = await post(at, "/v1/traces", { ...PROTOBUF, ...headers }, "x");
+      return [answer.status, answer.headers.get("www-authenticate")];
+    };
+    const mine = { authorization: `Bearer ${INGEST}` };
+    expect(await send({})).toEqual([401, 'Bearer realm="traceo"']);
+    expect(await send({ authorization: "Bearer wrong" })).toEqual([401, 'Bearer realm="traceo"']);
+    expect(await send({ authorization: `Bearer ${READ}` })).toEqual([403, null]);
+    expect(await send({ ...mine, "x-scope-orgid": "other" })).toEqual([403, null]);
+    expect(await send(mine)).toEqual([403, null]);
+    expect(await send({ ...mine, "x-scope-orgid": "bank" })).toEqual([200, null]);
+    expect(at.ingest.requests.map((request) => request.tenant)).toEqual(["bank"]);
+    expect(at.counts.snapshot()).toMatchObject({ unauthenticated: 2, forbidden: 3 });
+  });
+});
+
+describe("pages of other sites", () => {
+  const origin = "https://shop.example";
+
+  it("get no CORS answer unless they are allowed", async () => {
+    const at = await open();
+    for (const method of ["OPTIONS", "POST"]) {
+      const answer = await fetch(`${at.url}/v1/traces`, { method, headers: { ...PROTOBUF, origin } });
+      expect([answer.status, answer.headers.get("access-control-allow-origin")]).toEqual([403, null]);
+    }
+    expect(at.ingest.requests).toEqual([]);
+  });
+
+  it("may send when they are allowed, and can read why they were refused", async () => {
+    const at = await open({ access: { allowedOrigins: [origin] } });
+    const preflight = await fetch(`${at.url}/v1/traces`, {
+      method: "OPTIONS",
+      headers: { origin, "access-control-request-private-network": "true" },
+    });
+    expect(preflight.status).toBe(204);
+    expect(Object.fromEntries(preflight.headers)).toMatchObject({
+      "access-control-allow-origin": origin,
+      "access-control-allow-methods": "POST",
+      "access-control-allow-headers": "authorization, content-type, content-encoding, x-scope-orgid",
+      "access-control-allow-private-network": "true",
+      vary: "origin",
+    });
+    for (const [type, status] of [
+      ["application/json", 200],
+      ["text/plain", 415],
+    ] as const) {
+      const answer = await post(at, "/v1/traces", { origin, "content-type": type }, "{}");
+      expect([answer.status, answer.headers.get("access-control-allow-origin")]).toEqual([status, origin]);
+    }
+    const other = await post(at, "/v1/traces", { ...JSON_TYPE, origin: "https://other.example" }, "{}");
+    expect([other.status, other.headers.get("access-control-allow-origin")]).toEqual([403, null]);
+  });
+});
+
+describe("quotas", () => {
+  it("slow a tenant down, and no other", async () => {
+    const at = await open({ quotas: { everyTenant: { recordsPerSecond: 0.01 }, burstSeconds: 1000 } });
+    at.ingest.respond = () => ({ accepted: 10, rejected: 5, rejections: [] });
+    const send = (tenant: string): Promise<Response> =>
+      post(at, "/v1/logs", { ...PROTOBUF, "x-scope-orgid": tenant }, "x");
+    expect((await send("a")).status).toBe(200);
+    const refused = await send("a");
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "60"]);
+    expect((await send("b")).status).toBe(200);
+    expect(at.counts.snapshot()["quota-records"]).toBe(1);
+  });
+});
+
+describe("what clients and proxies do besides", () => {
+  it("asks to change to HTTP/2, as Java's client does, and is answered as it is", async () => {
+    const at = await open();
+    const connection = await openRawConnection(at.server.port);
+    const upgrade = { connection: "Upgrade, HTTP2-Settings", upgrade: "h2c", "http2-settings": "AAEAAEAAAAIAAAAB" };
+    const head = requestHead("POST", "/v1/traces", { ...PROTOBUF, ...upgrade, "content-length": 4 });
+    connection.send(`${head}body`);
+    expect(await connection.received("\r\n\r\n")).toMatch(/^HTTP\/1.1 200 /);
+    expect(Buffer.from(at.ingest.requests[0]!.body).toString()).toBe("body");
+  });
+
+  it("names the whole address, or adds a query", async () => {
+    const at = await open({ prefix: "/otlp" });
+    for (const target of ["http://127.0.0.1/otlp/v1/logs", "/otlp/v1/logs?via=proxy"]) {
+      const connection = await openRawConnection(at.server.port);
+      connection.send(`${requestHead("POST", target, { ...PROTOBUF, "content-length": 4 })}body`);
+      expect(await connection.received("\r\n\r\n")).toMatch(/^HTTP\/1.1 200 /);
+    }
+  });
+
+  it("speaks HTTP/1.0", async () => {
+    const at = await open();
+    const connection = await openRawConnection(at.server.port);
+    connection.send(
+      "POST /v1/logs HTTP/1.0\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}",
+    );
+    expect(await connection.closed()).toMatch(/^HTTP\/1.1 200 .*\r\n\r\n\{\}$/is);
   });
 });

@@ -51,11 +51,6 @@ const LINGER_BYTES = 4 << 20;
 /** A refused body of at most this size is read to its end instead, and the connection kept. */
 const DISCARD_BYTES = 64 << 10;
 
-/** Whether a request's URL is for a handler with this prefix, where others share its port. */
-export function isOtlpHttpUrl(url: string, prefix: string): boolean {
-  return url.startsWith(`${prefix}/v1/`);
-}
-
 export type OtlpHttpHandler = (request: IncomingMessage, response: ServerResponse) => void;
 
 export function createOtlpHttpHandler(options: OtlpHttpOptions): OtlpHttpHandler {
@@ -113,8 +108,6 @@ export function createOtlpHttpHandler(options: OtlpHttpOptions): OtlpHttpHandler
       return;
     }
     try {
-      // Only now: a sender that asked first is spared sending what would be refused.
-      if (request.headers.expect !== undefined) response.writeContinue();
       const body = await readBody(request, length, ticket, limits, counts, (abandon) => {
         giveUp = abandon;
       });
@@ -141,7 +134,7 @@ export function createOtlpHttpHandler(options: OtlpHttpOptions): OtlpHttpHandler
     const origin = access.allowedOrigin(request.headers);
     if (origin !== undefined) allowOrigin(response, origin);
     if (origin !== undefined && request.method === "OPTIONS" && paths.has(pathOf(request.url ?? ""))) {
-      answerPreflight(response);
+      answerPreflight(request, response);
       return;
     }
     const examined = examine(request);
@@ -187,7 +180,9 @@ function answerExport(response: ServerResponse, format: ContentFormat, signal: S
   const message = answer.rejections.map((rejection) => rejection.message).join("; ");
   const body = encodeExportResponse(format, signal, answer.rejected, message);
   response.writeHead(200, { "content-type": CONTENT_TYPES[format], "content-length": body.length });
-  response.end(body);
+  // Without a body, which is the ordinary case, head and end go out in one write.
+  if (body.length === 0) response.end();
+  else response.end(body);
 }
 
 function answerFailure(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
@@ -255,7 +250,10 @@ function allowOrigin(response: ServerResponse, origin: string): void {
   response.setHeader("vary", "origin");
 }
 
-function answerPreflight(response: ServerResponse): void {
+function answerPreflight(request: IncomingMessage, response: ServerResponse): void {
+  // A page of a public site that calls into a private network asks for this too (Private Network Access).
+  if (request.headers["access-control-request-private-network"] === "true")
+    response.setHeader("access-control-allow-private-network", "true");
   response.writeHead(204, {
     "access-control-allow-methods": "POST",
     "access-control-allow-headers": "authorization, content-type, content-encoding, x-scope-orgid",
@@ -264,7 +262,9 @@ function answerPreflight(response: ServerResponse): void {
   response.end();
 }
 
-function pathOf(url: string): string {
-  const query = url.indexOf("?");
-  return query < 0 ? url : url.slice(0, query);
+/** The path of a request target, in origin form ("/v1/traces?a=b") or, as through a proxy, in absolute form. */
+function pathOf(target: string): string {
+  const path = target.startsWith("/") ? target : target.replace(/^https?:\/\/[^/]*/i, "");
+  const query = path.indexOf("?");
+  return query < 0 ? path : path.slice(0, query);
 }

@@ -1,3 +1,5 @@
+import { Bytes } from "./bytes.ts";
+
 /**
  * The template of a log body: what its lines have in common, with the parts that vary replaced by `<*>`.
  *
@@ -21,34 +23,33 @@ const SCAN_LIMIT_BYTES = 4096;
 export const TEMPLATE_BUFFER_BYTES = TEMPLATE_LIMIT_BYTES + SCAN_LIMIT_BYTES + 16;
 const JSON_KEY_LIMIT = 64;
 
-const WORD = 0;
-/** Ends a token. */
-const PUNCTUATION = 1;
-const BLANK = 2;
-const QUOTE = 3;
-const LINE_END = 4;
+/** What a byte is, as bits. */
+const WORD = 1;
+const DIGIT = 2;
+const HEX_LETTER = 4;
+const AT = 8;
+const SPACE = 16;
+const CONTROL = 32;
+const QUOTE = 64;
+const LINE_END = 128;
+const BLANK = SPACE | CONTROL | LINE_END;
+/** What needs a closer look when it comes along. */
+const SPECIAL = DIGIT | AT | CONTROL | QUOTE | LINE_END;
 
-/** What a byte is: one of the above in the lower three bits, and what it makes of the token it is in. */
-const KIND_BITS = 7;
-const DIGIT = 8;
-const HEX_LETTER = 16;
-const AT = 32;
-const OTHER = 64;
-
-const TABLE = new Uint8Array(256).fill(WORD | OTHER);
-for (let byte = 0; byte < 32; byte++) TABLE[byte] = BLANK;
-TABLE[32] = BLANK;
-TABLE[127] = BLANK;
+const TABLE = new Uint8Array(256).fill(WORD);
+for (let byte = 0; byte < 32; byte++) TABLE[byte] = CONTROL;
+TABLE[127] = 0;
+TABLE[32] = SPACE;
 TABLE[10] = LINE_END;
-for (const char of "!#$%&()*,/:;<=>?[\\]^`{|}~") TABLE[char.charCodeAt(0)] = PUNCTUATION;
+for (const char of "!#$%&()*,/:;<=>?[\\]^`{|}~") TABLE[char.charCodeAt(0)] = 0;
 TABLE[34] = QUOTE;
 TABLE[39] = QUOTE;
 for (const char of "0123456789") TABLE[char.charCodeAt(0)] = WORD | DIGIT;
 for (const char of "abcdefABCDEF") TABLE[char.charCodeAt(0)] = WORD | HEX_LETTER;
 TABLE[64] = WORD | AT;
 
-function kindOf(byte: number): number {
-  return TABLE[byte]! & KIND_BITS;
+function isWord(byte: number): boolean {
+  return (TABLE[byte]! & WORD) !== 0;
 }
 
 /** Between two variable tokens these make no difference. */
@@ -59,11 +60,12 @@ const ESCAPE = 27;
 const MARK = [60, 42, 62];
 
 /** Writes the template of `source[start … start + length)` to `target` (TEMPLATE_BUFFER_BYTES); returns its length. */
-export function writeTemplate(source: Uint8Array, start: number, length: number, target: Uint8Array): number {
+export function writeTemplate(source: Bytes, start: number, length: number, target: Bytes): number {
+  const { bytes } = source;
   const end = start + Math.min(length, SCAN_LIMIT_BYTES);
   let at = start;
-  while (at < end && source[at] !== ESCAPE && (kindOf(source[at]!) === BLANK || source[at] === 10)) at++;
-  if (source[at] === 123 && at < end) {
+  while (at < end && bytes[at] !== ESCAPE && (TABLE[bytes[at]!]! & BLANK) !== 0) at++;
+  if (bytes[at] === 123 && at < end) {
     const written = json.write(source, at, start + length, target);
     if (written >= 0) return written;
   }
@@ -71,75 +73,124 @@ export function writeTemplate(source: Uint8Array, start: number, length: number,
 }
 
 /** Of plain text, the first line. */
-function writeLine(source: Uint8Array, start: number, end: number, target: Uint8Array): number {
+function writeLine(source: Bytes, start: number, end: number, target: Bytes): number {
+  const { bytes, view } = source;
+  const { bytes: out, view: outView } = target;
   let written = 0;
   let at = start;
-  /** Where the last mark ends in `target`, if only joining bytes were written since; -1 otherwise. */
+  /** Where the last mark ends in `target`; -1 where there is none to join with. */
   let markEnd = -1;
+  /** Up to here no token can be hexadecimal. */
+  let plainLetters = start;
   /** The quote characters known not to occur again. */
   let noDouble = false;
   let noSingle = false;
-  /** Up to here (a closing quote) quotes are ordinary punctuation. */
-  let plainUntil = -1;
+  /** Up to here (behind a closing quote) quotes are ordinary punctuation. */
+  let plainQuotes = start;
 
   while (at < end && written < TEMPLATE_LIMIT_BYTES) {
-    let byte = source[at]!;
-    let bits = TABLE[byte]!;
-    const kind = bits & KIND_BITS;
-    if (kind === WORD) {
-      const from = at;
-      const before = written;
-      let traits = 0;
-      do {
-        target[written++] = byte;
-        traits |= bits;
-        if (++at === end) break;
-        byte = source[at]!;
-        bits = TABLE[byte]!;
-      } while ((bits & KIND_BITS) === WORD);
-      if (
-        (traits & DIGIT) !== 0 ||
-        (traits === HEX_LETTER && at - from >= 8) ||
-        ((traits & AT) !== 0 && source[from] !== 64 && source[at - 1] !== 64) ||
-        (at - from === 3 && isInDate(source, from, end))
-      ) {
-        written = mark(target, before, markEnd);
-        markEnd = written;
-      } else if (markEnd >= 0 && !joinsOnly(source, from, at)) markEnd = -1;
-      continue;
+    let stop = end;
+    if (at + 4 <= end) {
+      // Four bytes at once: most are letters, and a branch for each would cost more than all the rest.
+      const word = view.getInt32(at, true);
+      if (!hasSpecial(word) && ((word & 0xd8d8d8d8) !== 0x40404040 || at < plainLetters)) {
+        outView.setInt32(written, word, true);
+        written += 4;
+        at += 4;
+        continue;
+      }
+      stop = at + 4;
     }
-    if (kind === LINE_END) break;
-    if (kind === BLANK) {
-      at = byte === ESCAPE && at + 1 < end && source[at + 1] === 91 ? colourEnd(source, at + 2, end) : at + 1;
-      if (written > 0 && target[written - 1] !== 32) target[written++] = 32;
-      continue;
-    }
-    if (kind === QUOTE) {
-      const double = byte === 34;
-      if (at > plainUntil && !(double ? noDouble : noSingle) && opens(source, start, at, double)) {
-        const close = closing(source, at + 1, end, byte);
-        if (close < 0) {
-          if (double) noDouble = true;
-          else noSingle = true;
-        } else if (namesTheLine(source, start, at)) {
-          plainUntil = close;
-        } else {
-          target[written++] = byte;
-          written = mark(target, written, -1);
-          target[written++] = byte;
-          markEnd = -1;
-          at = close + 1;
+    for (; at < stop; at++) {
+      const byte = bytes[at]!;
+      const bits = TABLE[byte]!;
+      if ((bits & SPECIAL) === 0 && ((bits & HEX_LETTER) === 0 || at < plainLetters)) {
+        out[written++] = byte;
+        continue;
+      }
+      if ((bits & WORD) !== 0) {
+        // A digit, an @ or a letter that may be hexadecimal: look at the whole token.
+        let from = written;
+        while (from > 0 && isWord(out[from - 1]!)) from--;
+        let to = at;
+        let some = 0;
+        let all = HEX_LETTER;
+        for (; to < end; to++) {
+          const next = TABLE[bytes[to]!]!;
+          if ((next & WORD) === 0) break;
+          some |= next;
+          all &= next;
+        }
+        const size = written - from + to - at;
+        const varies =
+          (some & DIGIT) !== 0 ||
+          ((bits & AT) !== 0 && written > from && to > at + 1 && bytes[to - 1] !== 64) ||
+          (all !== 0 && size >= 8 && isHex(out, from, written));
+        if (!varies) {
+          if ((bits & AT) === 0) plainLetters = to;
+          out[written++] = byte;
           continue;
         }
+        from = dateStart(out, from);
+        while (from > 1 && out[from - 1] === 32 && out[from - 2] === 32) from--;
+        if (markEnd < 0 || !joinsOnly(out, markEnd, from)) markEnd = mark(out, from);
+        written = markEnd;
+        at = to;
+        break;
+      }
+      if ((bits & LINE_END) !== 0) return finish(out, written);
+      if ((bits & QUOTE) === 0) {
+        if (byte === ESCAPE && at + 1 < end && bytes[at + 1] === 91) {
+          at = colourEnd(bytes, at + 2, end);
+          break;
+        }
+        if (written > 0 && out[written - 1] !== 32) out[written++] = 32;
+        continue;
+      }
+      out[written++] = byte;
+      if (at < plainQuotes || (byte === 34 ? noDouble : noSingle) || !opens(bytes, start, at)) continue;
+      const close = closing(bytes, at + 1, end, byte);
+      if (close < 0) {
+        if (byte === 34) noDouble = true;
+        else noSingle = true;
+      } else if (namesTheLine(bytes, start, at)) plainQuotes = close + 1;
+      else {
+        written = mark(out, written);
+        out[written++] = byte;
+        at = close + 1;
+        break;
       }
     }
-    target[written++] = byte;
-    if (JOINS[byte] === 0) markEnd = -1;
-    at++;
   }
-  written = whole(target, Math.min(written, TEMPLATE_LIMIT_BYTES));
-  while (written > 0 && target[written - 1] === 32) written--;
-  return written;
+  return finish(out, written);
+}
+
+/**
+ * Whether one of four bytes is a digit, an `@`, a quote or a control character (or may be: `:;<=>?#&` are taken along).
+ * x has a byte below n: (x - n…n) & ~x & 0x80…80, for n up to 0x80 (Anderson, Bit Twiddling Hacks).
+ */
+function hasSpecial(word: number): boolean {
+  const digit = word ^ 0x30303030;
+  const sign = word ^ 0x40404040;
+  const quote = (word & 0xfafafafa) ^ 0x22222222;
+  const bits =
+    ((digit - 0x10101010) & ~digit) |
+    ((sign - 0x01010101) & ~sign) |
+    ((quote - 0x01010101) & ~quote) |
+    ((word - 0x20202020) & ~word);
+  return (bits & 0x80808080) !== 0;
+}
+
+/** Cut to the limit, without blanks at the end. */
+function finish(target: Uint8Array, written: number): number {
+  let length = whole(target, Math.min(written, TEMPLATE_LIMIT_BYTES));
+  while (length > 0 && target[length - 1] === 32) length--;
+  return length;
+}
+
+function isHex(target: Uint8Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if ((TABLE[target[i]!]! & HEX_LETTER) === 0) return false;
+  return true;
 }
 
 /** Behind a terminal's colour sequence (ECMA-48: parameters, then one final byte) whose parameters start at `from`. */
@@ -157,37 +208,36 @@ function triple(word: string): number {
   return (word.charCodeAt(0) << 16) | (word.charCodeAt(1) << 8) | word.charCodeAt(2);
 }
 
-function isCalendarWord(source: Uint8Array, at: number): boolean {
-  const first = source[at]!;
-  return first > 64 && first < 91 && CALENDAR.has((first << 16) | (source[at + 1]! << 8) | source[at + 2]!);
+/** Where a date begins that goes on at `from`: days and months right before belong to it (`Fri, 10 Oct 2025`). */
+function dateStart(target: Uint8Array, from: number): number {
+  let start = from;
+  for (;;) {
+    let at = start;
+    while (at > 0 && start - at < 3 && JOINS[target[at - 1]!] === 1) at--;
+    if (at === start || at < 3 || (at > 3 && isWord(target[at - 4]!))) return start;
+    const first = target[at - 3]!;
+    if (first > 90 || !CALENDAR.has((first << 16) | (target[at - 2]! << 8) | target[at - 1]!)) return start;
+    start = at - 3;
+  }
 }
 
-/** Whether the three letters at `from` are a day or month with the rest of a date right behind. */
-function isInDate(source: Uint8Array, from: number, end: number): boolean {
-  if (!isCalendarWord(source, from)) return false;
-  let at = from + 3;
-  while (at < end && at < from + 6 && JOINS[source[at]!] === 1) at++;
-  if (at >= end || at === from + 3) return false;
-  return TABLE[source[at]!] === (WORD | DIGIT) || (at + 3 <= end && isCalendarWord(source, at));
+/** Writes `<*>`; returns the position behind it. */
+function mark(target: Uint8Array, position: number): number {
+  target[position] = MARK[0]!;
+  target[position + 1] = MARK[1]!;
+  target[position + 2] = MARK[2]!;
+  return position + 3;
 }
 
-/** Writes `<*>`, or takes back to the mark before if only joining bytes stand between. */
-function mark(target: Uint8Array, written: number, markEnd: number): number {
-  if (markEnd >= 0) return markEnd;
-  target[written] = MARK[0]!;
-  target[written + 1] = MARK[1]!;
-  target[written + 2] = MARK[2]!;
-  return written + 3;
-}
-
-function joinsOnly(source: Uint8Array, from: number, to: number): boolean {
-  for (let i = from; i < to; i++) if (JOINS[source[i]!] === 0) return false;
+/** Whether nothing but separators stands there: then two marks are one. */
+function joinsOnly(target: Uint8Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if (JOINS[target[i]!] === 0) return false;
   return true;
 }
 
 /** A double quote always may open; a single one only where no word goes before it (`can't`). */
-function opens(source: Uint8Array, start: number, at: number, double: boolean): boolean {
-  return double || at === start || kindOf(source[at - 1]!) !== WORD;
+function opens(source: Uint8Array, start: number, at: number): boolean {
+  return source[at] === 34 || at === start || !isWord(source[at - 1]!);
 }
 
 /** Where the quote ends, backslash escapes respected; a single quote only where no word follows. -1 if nowhere. */
@@ -196,7 +246,7 @@ function closing(source: Uint8Array, from: number, end: number, quote: number): 
     const byte = source[at]!;
     if (byte === 92) at++;
     else if (byte === 10) return -1;
-    else if (byte === quote && (quote === 34 || at + 1 === end || kindOf(source[at + 1]!) !== WORD)) return at;
+    else if (byte === quote && (quote === 34 || at + 1 === end || !isWord(source[at + 1]!))) return at;
   }
   return -1;
 }
@@ -208,7 +258,7 @@ function namesTheLine(source: Uint8Array, start: number, at: number): boolean {
   if (at - 1 < start || source[at - 1] !== 61) return false;
   return LINE_KEYS.some((key) => {
     const from = at - 1 - key.length;
-    if (from < start || (from > start && kindOf(source[from - 1]!) === WORD)) return false;
+    if (from < start || (from > start && isWord(source[from - 1]!))) return false;
     return key.every((byte, i) => source[from + i] === byte);
   });
 }
@@ -231,17 +281,17 @@ function whole(target: Uint8Array, length: number): number {
 class JsonBody {
   /** Start and end of up to JSON_KEY_LIMIT keys. */
   readonly #keys: { start: number; end: number }[] = [];
-  readonly #line = new Uint8Array(SCAN_LIMIT_BYTES);
+  readonly #line = new Bytes(new Uint8Array(SCAN_LIMIT_BYTES));
 
   /** -1 if this is no JSON object: then it is plain text. */
-  write(source: Uint8Array, start: number, end: number, target: Uint8Array): number {
+  write({ bytes: source }: Bytes, start: number, end: number, target: Bytes): number {
     const keys = this.#keys;
     keys.length = 0;
     let best = LINE_KEYS.length;
     let bestStart = 0;
     let bestEnd = 0;
     let at = skipBlanks(source, start + 1, end);
-    if (source[at] === 125 && at < end) return put(target, "{}");
+    if (source[at] === 125 && at < end) return put(target.bytes, "{}");
     for (;;) {
       if (at >= end || source[at] !== 34) return -1;
       const keyStart = at + 1;
@@ -273,12 +323,12 @@ class JsonBody {
       at = skipBlanks(source, at + 1, end);
     }
     if (best < LINE_KEYS.length) return this.#writeLine(source, bestStart, bestEnd, target);
-    return this.#writeShape(source, target);
+    return this.#writeShape(source, target.bytes);
   }
 
   /** The field's text without its escapes, as a line of its own. */
-  #writeLine(source: Uint8Array, start: number, end: number, target: Uint8Array): number {
-    const line = this.#line;
+  #writeLine(source: Uint8Array, start: number, end: number, target: Bytes): number {
+    const line = this.#line.bytes;
     let length = 0;
     for (let at = start; at < end && length < SCAN_LIMIT_BYTES; at++) {
       let byte = source[at]!;
@@ -292,8 +342,8 @@ class JsonBody {
       line[length++] = byte;
     }
     let from = 0;
-    while (from < length && kindOf(line[from]!) >= BLANK && kindOf(line[from]!) !== QUOTE) from++;
-    return writeLine(line, from, length, target);
+    while (from < length && (TABLE[line[from]!]! & BLANK) !== 0) from++;
+    return writeLine(this.#line, from, length, target);
   }
 
   /** `{a,b,c}`: the keys in byte order, those with digits as one mark. */
@@ -310,7 +360,7 @@ class JsonBody {
       if (written > 1) target[written++] = 44;
       if (varies) {
         marked = true;
-        written = mark(target, written, -1);
+        written = mark(target, written);
       } else {
         for (let i = start; i < end; i++) target[written++] = source[i]!;
       }
@@ -369,7 +419,7 @@ function equals(source: Uint8Array, start: number, end: number, key: Uint8Array)
 }
 
 function hasDigit(source: Uint8Array, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) if (TABLE[source[i]!] === (WORD | DIGIT)) return true;
+  for (let i = start; i < end; i++) if ((TABLE[source[i]!]! & DIGIT) !== 0) return true;
   return false;
 }
 

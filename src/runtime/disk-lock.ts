@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { link, open, rename, rm, stat } from "node:fs/promises";
+import { link, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { connect, createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { Failure } from "./failure.ts";
 
@@ -16,6 +17,22 @@ import { Failure } from "./failure.ts";
  * end gives up. Not covered: two machines on one network file system.
  */
 export async function lockDirectory(directory: string): Promise<AsyncDisposable> {
+  try {
+    return await lockWithin(directory, directory);
+  } catch (error) {
+    if (!UNSUPPORTED.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    // A file system without sockets (some shared folders of virtual machines): the same lock, beside it in this machine's /tmp.
+    const { dev, ino } = await stat(directory);
+    const beside = join(tmpdir(), `traceo-lock-${dev}-${ino}`);
+    await mkdir(beside, { recursive: true });
+    return lockWithin(beside, directory);
+  }
+}
+
+/** What systems say when a socket cannot be made where files can. */
+const UNSUPPORTED: ReadonlySet<string> = new Set(["ENOTSUP", "EOPNOTSUPP", "EPERM", "EINVAL", "ENOSYS"]);
+
+async function lockWithin(directory: string, locked: string): Promise<AsyncDisposable> {
   const name = `lock.${randomBytes(6).toString("hex")}`;
   const handle = process.platform === "linux" ? await open(directory, "r") : undefined;
   // A socket's path may have 107 bytes at most; through the open directory it is always short.
@@ -28,9 +45,9 @@ export async function lockDirectory(directory: string): Promise<AsyncDisposable>
     server = await listen(short(name));
     const own = (await stat(temporary)).ino;
     if (!(await linked(temporary, path))) {
-      if (await isListening(short("lock"))) throw inUse(directory);
+      if (await isListening(short("lock"))) throw inUse(locked);
       await rename(temporary, path);
-      if ((await stat(path)).ino !== own) throw inUse(directory);
+      if ((await stat(path)).ino !== own) throw inUse(locked);
     }
     await rm(temporary, { force: true });
     const held = server;

@@ -74,34 +74,44 @@ export const workerThreads: StartThread = (entry, events) => {
 export function twinThreads(main: ThreadMain): StartThread {
   return (_entry, events) => {
     const { port1, port2 } = new MessageChannel();
-    let isOver = false;
-    const end = (): void => {
-      isOver = true;
+    let isStopped = false;
+    let failure: { readonly error: unknown } | undefined;
+    const close = (): void => {
+      isStopped = true;
       port1.close();
       port2.close();
     };
     port1.on("message", (message) => {
-      if (!isOver) events.onMessage(message);
+      if (isStopped) return;
+      if (message !== TWIN_ENDED) events.onMessage(message);
+      else {
+        close();
+        events.onEnd(failure?.error);
+      }
     });
     const port = portOf(port2);
     main({
       post: port.post,
       onMessage: (listener) =>
         port.onMessage((message) => {
+          if (isStopped || failure !== undefined) return;
           try {
-            if (!isOver) listener(message);
+            listener(message);
           } catch (error) {
-            end();
-            events.onEnd(error);
+            failure = { error };
+            // Behind what it had said before, as the end of a real thread is.
+            port2.postMessage(TWIN_ENDED);
           }
         }),
     });
     return {
       post: (message, transfer = []) => port1.postMessage(message, [...transfer]),
-      stop: async () => end(),
+      stop: async () => close(),
     };
   };
 }
+
+const TWIN_ENDED = "traceo twin ended";
 
 function portOf(port: MessagePort): ThreadPort {
   return {

@@ -84,7 +84,7 @@ describe.each(SIGNALS)("decodeOtlp %s", (signal) => {
         expect(outcome).toMatchObject({ rejected: 0, truncated: [] });
         expect(rowsOf(outcome.batch)).toEqual(referenceOf(signal, body));
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     );
   });
 
@@ -94,7 +94,7 @@ describe.each(SIGNALS)("decodeOtlp %s", (signal) => {
         const scrambled = new Scrambler(seed).message(REQUEST[signal], body);
         expect(rowsOf(decodeOtlp(signal, scrambled, OPTIONS).batch)).toEqual(referenceOf(signal, body));
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     );
   });
 });

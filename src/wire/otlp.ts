@@ -28,7 +28,7 @@ import type { Batch, Signal } from "#model/batch.ts";
 import { Failure } from "#runtime/failure.ts";
 import { type ContentEncoding, decompress } from "./compression.ts";
 import type { DecodeLimit, DecodeLimits } from "./limits.ts";
-import { Decoding, type Rejection } from "./otlp/decoding.ts";
+import { Decoding } from "./otlp/decoding.ts";
 import { EnvelopeReader } from "./otlp/envelope.ts";
 import { locate } from "./otlp/locate.ts";
 import { LogReader } from "./otlp/log-record.ts";
@@ -38,6 +38,7 @@ import { WireError } from "./otlp/source.ts";
 import { SpanReader } from "./otlp/span.ts";
 import { Packing } from "./otlp/table.ts";
 import { transcodeJson } from "./otlp-json.ts";
+import type { Rejection } from "./rejection.ts";
 
 export type ContentType = "protobuf" | "json";
 

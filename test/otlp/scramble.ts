@@ -1,4 +1,5 @@
 import protobuf from "protobufjs";
+import { dice } from "./dice.ts";
 
 /**
  * Rewrites a protobuf message without changing what it says, in every way the encoding allows: fields in another order
@@ -10,13 +11,7 @@ export class Scrambler {
   readonly #random: () => number;
 
   constructor(seed: number) {
-    let state = seed | 0 || 1;
-    this.#random = () => {
-      state ^= state << 13;
-      state ^= state >>> 17;
-      state ^= state << 5;
-      return (state >>> 0) / 2 ** 32;
-    };
+    this.#random = dice(seed);
   }
 
   message(type: protobuf.Type, bytes: Uint8Array): Uint8Array {

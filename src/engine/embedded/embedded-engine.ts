@@ -5,13 +5,16 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Failure } from "#runtime/failure.ts";
 import { ClickHouse } from "../clickhouse.ts";
-import type { Engine, EngineAnswer, EngineParameters, EngineRead, EngineStatus, StagedBlock } from "../engine.ts";
+import type { Engine, EngineParameters, EngineStatus, StagedBlock } from "../engine.ts";
+import { Readiness } from "../readiness.ts";
 import { readRows } from "../rows.ts";
 import type { StagedColumn } from "../schema/staged.ts";
 import { TABLES, VIEWS } from "../schema/tables.ts";
+import { createSurface, type EngineCore } from "../surface.ts";
+import { READER_ROLE } from "./config-file.ts";
 import { Staging } from "./staging.ts";
 import { quote } from "./statement.ts";
-import { type HostAddress, Supervisor } from "./supervisor.ts";
+import { type HostAddress, Supervisor, type WatchOptions } from "./supervisor.ts";
 
 export interface EmbeddedEngineOptions {
   /** The engine's files lie in `clickhouse` below it. */
@@ -26,6 +29,10 @@ export interface EmbeddedEngineOptions {
   /** How long a killed query may go on before the process is restarted; default 10 s. */
   readonly killGraceMs?: number;
   readonly startTimeoutMs?: number;
+  /** How long to wait for another process to let go of the directory; default 5 s. */
+  readonly lockWaitMs?: number;
+  /** How the process is watched; the defaults suit everything but tests. */
+  readonly watch?: WatchOptions;
   /** Hooks of the first start and every later one, see `Engine.onStart`. */
   readonly onStart?: readonly ((engine: Engine) => Promise<void>)[];
 }
@@ -38,14 +45,14 @@ const RESIDENT_ABOVE_LIMIT_BYTES = 600_000_000;
  * Starts the engine's process and resolves once it is ready. Throws "data-in-use", "engine-error", and what a hook throws.
  */
 export async function openEmbeddedEngine(options: EmbeddedEngineOptions): Promise<Engine> {
-  const engine = new EmbeddedEngine(options);
+  const core = new EmbeddedCore(options);
   try {
-    await engine.start();
+    await core.start();
   } catch (error) {
-    await engine[Symbol.asyncDispose]();
+    await core[Symbol.asyncDispose]();
     throw error;
   }
-  return engine;
+  return createSurface(core, () => core.ready());
 }
 
 class FileBlock implements StagedBlock {
@@ -65,12 +72,13 @@ class FileBlock implements StagedBlock {
 }
 
 /** ClickHouse in a child process of ours. */
-class EmbeddedEngine implements Engine {
+class EmbeddedCore implements EngineCore {
   readonly #dataDir: string;
   readonly #database: string;
   readonly #memoryLimitBytes: number;
+  readonly #readiness = new Readiness();
   readonly #supervisor: Supervisor;
-  readonly #hooks: Set<(engine: Engine) => Promise<void>>;
+  readonly hooks: Set<(engine: Engine) => Promise<void>>;
   #staging: Staging | undefined;
   #client: ClickHouse | undefined;
   #version = "";
@@ -81,9 +89,12 @@ class EmbeddedEngine implements Engine {
     this.#dataDir = resolve(options.dataDir);
     this.#database = options.database ?? "traceo";
     this.#memoryLimitBytes = options.memoryLimitBytes ?? DEFAULT_MEMORY_LIMIT_BYTES;
-    this.#hooks = new Set(options.onStart);
+    this.hooks = new Set(options.onStart);
     mkdirSync(this.#dataDir, { recursive: true, mode: 0o700 });
     this.#supervisor = new Supervisor({
+      readiness: this.#readiness,
+      ...(options.watch === undefined ? {} : { watch: options.watch }),
+      ...(options.lockWaitMs === undefined ? {} : { lockWaitMs: options.lockWaitMs }),
       hostScript: options.hostScript ?? fileURLToPath(new URL("./host.js", import.meta.url)),
       dataDir: join(this.#dataDir, "clickhouse"),
       runRoot: join(this.#dataDir, "clickhouse-run"),
@@ -113,28 +124,12 @@ class EmbeddedEngine implements Engine {
     this.#version = address.version;
     // Only now: the child holds the directory's lock, so nobody else's blocks are swept away.
     this.#staging ??= new Staging([...memoryFolders(this.#dataDir), join(this.#dataDir, "staged")]);
-    await using bare = new ClickHouse({ ...address, database: "default" });
+    await using bare = new ClickHouse({ ...address, database: "default", reader: undefined });
     await bare.execute("CREATE DATABASE IF NOT EXISTS {database:Identifier}", { database: this.#database });
     this.#tableDirs = undefined;
-    this.#client = new ClickHouse({ ...address, database: this.#database });
-    const early = this.#view();
-    for (const hook of this.#hooks) await hook(early);
-  }
-
-  /** This engine for its hooks: its calls are let through before it is ready. */
-  #view(): Engine {
-    return {
-      read: async (read, signal) => await this.#reachable().read(read, signal),
-      execute: async (sql, parameters, signal) => await this.#execute(this.#reachable(), sql, parameters, signal),
-      insert: async (sql, block, parameters, signal) =>
-        await this.#insert(this.#reachable(), sql, block, parameters, signal),
-      stage: async (columns, parts) => await this.stage(columns, parts),
-      sync: async () => await this.#sync(this.#view()),
-      whenReady: async (signal) => await this.whenReady(signal),
-      status: () => this.status(),
-      onStart: (hook) => this.onStart(hook),
-      [Symbol.asyncDispose]: async () => await this[Symbol.asyncDispose](),
-    };
+    this.#client = new ClickHouse({ ...address, database: this.#database, reader: { role: READER_ROLE } });
+    const early = createSurface(this, () => this.#reachable());
+    for (const hook of this.hooks) await hook(early);
   }
 
   #down(): void {
@@ -147,27 +142,13 @@ class EmbeddedEngine implements Engine {
     return this.#client;
   }
 
-  #ready(): ClickHouse {
-    this.#supervisor.assertReady();
+  ready(): ClickHouse {
+    this.#readiness.assertReady();
     return this.#reachable();
   }
 
-  async read(read: EngineRead, signal?: AbortSignal): Promise<EngineAnswer> {
-    return await this.#ready().read(read, signal);
-  }
-
-  async execute(sql: string, parameters?: EngineParameters, signal?: AbortSignal): Promise<void> {
-    await this.#execute(this.#ready(), sql, parameters, signal);
-  }
-
-  async #execute(
-    client: ClickHouse,
-    sql: string,
-    parameters: EngineParameters | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
+  onExecute(): void {
     this.#tableDirs = undefined;
-    await client.execute(sql, parameters, signal);
   }
 
   async stage(columns: readonly StagedColumn[], parts: readonly Uint8Array[]): Promise<StagedBlock> {
@@ -176,11 +157,7 @@ class EmbeddedEngine implements Engine {
     return new FileBlock(columns, path, sizeBytes);
   }
 
-  async insert(sql: string, block: StagedBlock, parameters?: EngineParameters, signal?: AbortSignal): Promise<void> {
-    await this.#insert(this.#ready(), sql, block, parameters, signal);
-  }
-
-  async #insert(
+  async insert(
     client: ClickHouse,
     sql: string,
     block: StagedBlock,
@@ -197,18 +174,14 @@ class EmbeddedEngine implements Engine {
     );
   }
 
-  async sync(): Promise<void> {
-    await this.#sync(this);
-  }
-
   /**
    * The tables' settings sync a part's files and its directory before the part is renamed into place; what remains is the
    * rename itself, an entry of the table's directory.
    */
-  async #sync(engine: Engine): Promise<void> {
+  async sync(client: ClickHouse): Promise<void> {
     this.#tableDirs ??= (
       await readRows<[string]>(
-        engine,
+        client,
         "SELECT DISTINCT arrayJoin(data_paths) FROM system.tables WHERE database = currentDatabase()",
       )
     ).map(([path]) => path);
@@ -216,22 +189,17 @@ class EmbeddedEngine implements Engine {
   }
 
   async whenReady(signal?: AbortSignal): Promise<void> {
-    await this.#supervisor.whenReady(signal);
-  }
-
-  onStart(listener: (engine: Engine) => Promise<void>): () => void {
-    this.#hooks.add(listener);
-    return () => this.#hooks.delete(listener);
+    await this.#readiness.whenReady(signal);
   }
 
   status(): EngineStatus {
     return {
       kind: "embedded",
-      state: this.#supervisor.state,
+      state: this.#readiness.state,
       version: this.#version,
       cluster: undefined,
-      restarts: this.#supervisor.restarts,
-      lastFailure: this.#supervisor.lastFailure,
+      restarts: this.#readiness.restarts,
+      lastFailure: this.#readiness.lastFailure,
       residentBytes: this.#supervisor.residentBytes,
       memoryLimitBytes: this.#memoryLimitBytes,
       processId: this.#supervisor.processId,

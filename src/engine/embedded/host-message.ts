@@ -4,6 +4,8 @@ import type { EngineConfig } from "./config-file.ts";
 export type HostOrder =
   | {
       readonly type: "start";
+      /** 0 for any free one. */
+      readonly port: number;
       readonly dataDir: string;
       readonly configDir: string;
       readonly user: string;

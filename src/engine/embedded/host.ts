@@ -58,7 +58,7 @@ async function start(order: StartOrder): Promise<void> {
     },
     run: (statement, signal) => executor.run({ ...statement, role: statement.role ?? OWNER_ROLE }, signal),
   });
-  server.listen(0, "127.0.0.1");
+  server.listen(order.port, "127.0.0.1");
   await once(server, "listening");
   stop = async () => {
     server.close();

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describeError, Failure } from "#runtime/failure.ts";
-import type { EngineState } from "../engine.ts";
+import type { Readiness } from "../readiness.ts";
 import type { EngineConfig } from "./config-file.ts";
 import type { HostOrder, HostReport } from "./host-message.ts";
 import { residentBytes } from "./resident-memory.ts";
@@ -19,6 +19,7 @@ import { residentBytes } from "./resident-memory.ts";
  * once after a good while, else after a pause that doubles (crash loops must not eat the machine).
  */
 export interface SupervisorOptions {
+  readonly readiness: Readiness;
   readonly hostScript: string;
   /** The engine's own directory. */
   readonly dataDir: string;
@@ -35,6 +36,18 @@ export interface SupervisorOptions {
   readonly onDown: () => void;
   /** Answers within the timeout or the child is taken to hang. */
   readonly probe: (timeoutMs: number) => Promise<void>;
+  readonly watch?: WatchOptions;
+  /** How long to wait for another process to let go of the directory. */
+  readonly lockWaitMs?: number;
+}
+
+/** How the child is watched from outside. */
+export interface WatchOptions {
+  /** Between two looks at its memory; default 1 s. */
+  readonly everyMs?: number;
+  /** Looks between two questions whether it answers; default 10. */
+  readonly probeEvery?: number;
+  readonly probeTimeoutMs?: number;
 }
 
 export interface HostAddress {
@@ -44,9 +57,7 @@ export interface HostAddress {
   readonly version: string;
 }
 
-const WATCH_MS = 1_000;
-const PROBE_EVERY = 10;
-const PROBE_TIMEOUT_MS = 10_000;
+const WATCH_DEFAULTS = { everyMs: 1_000, probeEvery: 10, probeTimeoutMs: 10_000 };
 const PROBES_LOST = 3;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 30_000;
@@ -54,38 +65,24 @@ const LONGEST_PAUSE_MS = 30_000;
 const GOOD_WHILE_MS = 60_000;
 const STOP_TIMEOUT_MS = 10_000;
 /** The engine of a parent that was killed needs a moment to die after it. */
-const LOCK_WAIT_MS = 5_000;
+const DEFAULT_LOCK_WAIT_MS = 5_000;
 const STDERR_KEPT = 4_000;
 
 export class Supervisor implements AsyncDisposable {
   readonly #options: SupervisorOptions;
-  #state: EngineState = "starting";
+  readonly #readiness: Readiness;
   #child: ChildProcess | undefined;
   #runDir: string | undefined;
-  #restarts = 0;
-  #lastFailure: string | undefined;
   /** Why the child is about to end, where we know better than its exit code. */
   #reason: string | undefined;
   #resident: number | undefined;
   #pauseMs = 0;
   #startedMs = 0;
   #timer: NodeJS.Timeout | undefined;
-  readonly #waiting = new Set<(failure?: Failure) => void>();
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-  }
-
-  get state(): EngineState {
-    return this.#state;
-  }
-
-  get restarts(): number {
-    return this.#restarts;
-  }
-
-  get lastFailure(): string | undefined {
-    return this.#lastFailure;
+    this.#readiness = options.readiness;
   }
 
   get residentBytes(): number | undefined {
@@ -98,7 +95,7 @@ export class Supervisor implements AsyncDisposable {
 
   /** The first start. Throws what keeps it from starting. */
   async start(): Promise<void> {
-    const giveUpMs = performance.now() + LOCK_WAIT_MS;
+    const giveUpMs = performance.now() + (this.#options.lockWaitMs ?? DEFAULT_LOCK_WAIT_MS);
     for (;;) {
       try {
         await this.#startChild();
@@ -109,45 +106,17 @@ export class Supervisor implements AsyncDisposable {
           await pause(100);
           continue;
         }
-        this.#state = "failed";
-        this.#lastFailure = describeError(error);
+        this.#readiness.lastFailure = describeError(error);
+        this.#readiness.set("failed");
         throw error;
       }
     }
-  }
-
-  /** Resolves when the state is `ready`. Throws "engine-unavailable" when it never will be, "cancelled" on abort. */
-  async whenReady(signal?: AbortSignal): Promise<void> {
-    if (this.#state === "ready") return;
-    if (this.#state === "closed" || this.#state === "failed") throw this.#unavailable();
-    await new Promise<void>((resolve, reject) => {
-      const settle = (failure?: Failure): void => {
-        this.#waiting.delete(settle);
-        signal?.removeEventListener("abort", abort);
-        if (failure === undefined) resolve();
-        else reject(failure);
-      };
-      const abort = (): void => settle(new Failure("cancelled", "the wait for the engine was cancelled"));
-      this.#waiting.add(settle);
-      if (signal?.aborted === true) abort();
-      else signal?.addEventListener("abort", abort, { once: true });
-    });
   }
 
   /** Ends the child, to be started again; `reason` becomes the last failure. */
   restart(reason: string): void {
     this.#reason = reason;
     this.#child?.kill("SIGKILL");
-  }
-
-  #unavailable(): Failure {
-    const because = this.#lastFailure === undefined ? "" : ` (${this.#lastFailure})`;
-    return new Failure("engine-unavailable", `the engine is ${this.#state}${because}`);
-  }
-
-  /** Throws "engine-unavailable" unless the state is `ready`. */
-  assertReady(): void {
-    if (this.#state !== "ready") throw this.#unavailable();
   }
 
   async #startChild(): Promise<void> {
@@ -182,6 +151,7 @@ export class Supervisor implements AsyncDisposable {
         child,
         {
           type: "start",
+          port: 0,
           dataDir,
           configDir: runDir,
           user: "traceo",
@@ -207,13 +177,12 @@ export class Supervisor implements AsyncDisposable {
       throw error;
     }
     up = true;
-    this.#state = "ready";
     this.#watch(child, 1, 0);
-    for (const settle of [...this.#waiting]) settle();
+    this.#readiness.set("ready");
   }
 
   #isClosed(): boolean {
-    return this.#state === "closed";
+    return this.#readiness.state === "closed";
   }
 
   async #handshake(
@@ -257,22 +226,22 @@ export class Supervisor implements AsyncDisposable {
   #onExit(child: ChildProcess, how: string): void {
     if (this.#child !== child || this.#isClosed()) return;
     this.#options.onDown();
-    this.#lastFailure = this.#reason === undefined ? how : `${this.#reason} (${how})`;
+    this.#readiness.lastFailure = this.#reason === undefined ? how : `${this.#reason} (${how})`;
     this.#reason = undefined;
     this.#restartLater();
   }
 
   #restartLater(): void {
     clearTimeout(this.#timer);
-    this.#state = "restarting";
-    this.#restarts++;
+    this.#readiness.set("restarting");
+    this.#readiness.restarts++;
     const lived = performance.now() - this.#startedMs;
     const pauseMs = lived > GOOD_WHILE_MS ? 0 : this.#pauseMs;
     this.#pauseMs = Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_PAUSE_MS, pauseMs * 2));
     this.#timer = setTimeout(() => {
       this.#startChild().catch((error: unknown) => {
         if (this.#isClosed()) return;
-        this.#lastFailure = describeError(error);
+        this.#readiness.lastFailure = describeError(error);
         this.#restartLater();
       });
     }, pauseMs);
@@ -282,26 +251,27 @@ export class Supervisor implements AsyncDisposable {
   #watch(child: ChildProcess, round: number, lost: number): void {
     this.#timer = setTimeout(() => {
       this.#look(child, round, lost).catch((error: unknown) => this.restart(describeError(error)));
-    }, WATCH_MS);
+    }, this.#options.watch?.everyMs ?? WATCH_DEFAULTS.everyMs);
     this.#timer.unref();
   }
 
   async #look(child: ChildProcess, round: number, lost: number): Promise<void> {
-    const { residentLimitBytes, probe } = this.#options;
+    const { residentLimitBytes, probe, watch } = this.#options;
+    const { probeEvery, probeTimeoutMs } = { ...WATCH_DEFAULTS, ...watch };
     const resident = await residentBytes(child.pid!);
-    if (this.#child !== child || this.#state !== "ready") return;
+    if (this.#child !== child || this.#readiness.state !== "ready") return;
     this.#resident = resident;
     if (resident !== undefined && resident > residentLimitBytes) {
       this.restart(`the engine used ${resident} bytes of memory, over ${residentLimitBytes}`);
       return;
     }
     let nowLost = lost;
-    if (round % PROBE_EVERY === 0) {
-      nowLost = await probe(PROBE_TIMEOUT_MS).then(
+    if (round % probeEvery === 0) {
+      nowLost = await probe(probeTimeoutMs).then(
         () => 0,
         () => lost + 1,
       );
-      if (this.#child !== child || this.#state !== "ready") return;
+      if (this.#child !== child || this.#readiness.state !== "ready") return;
       if (nowLost >= PROBES_LOST) {
         this.restart("the engine does not answer");
         return;
@@ -312,9 +282,8 @@ export class Supervisor implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isClosed()) return;
-    this.#state = "closed";
+    this.#readiness.set("closed");
     clearTimeout(this.#timer);
-    for (const settle of [...this.#waiting]) settle(this.#unavailable());
     const child = this.#child;
     if (child !== undefined && child.exitCode === null && child.signalCode === null) {
       const gone = new Promise((resolve) => child.once("exit", resolve));

@@ -1,7 +1,7 @@
 import { Failure } from "#runtime/failure.ts";
 import type { Engine } from "../engine.ts";
 import { readRows } from "../rows.ts";
-import { createTableSql } from "./ddl.ts";
+import { createTableSql, createViewSql, onCluster } from "./ddl.ts";
 import { TABLES, VIEWS } from "./tables.ts";
 
 /**
@@ -20,9 +20,9 @@ export const MIGRATIONS: readonly Migration[] = [
   {
     version: 1,
     name: "tables and views",
-    statements: () => [
-      ...TABLES.map(createTableSql),
-      ...VIEWS.map(({ name, select }) => `CREATE OR REPLACE VIEW ${name} AS ${select}`),
+    statements: (cluster) => [
+      ...TABLES.flatMap((table) => createTableSql(table, cluster)),
+      ...VIEWS.map((view) => createViewSql(view, cluster)),
     ],
   },
 ];
@@ -35,9 +35,8 @@ export interface MigrationReport {
 
 /** Brings the schema up to date. Throws "config-invalid" where a newer program has been at work. */
 export async function migrate(engine: Engine, migrations: readonly Migration[] = MIGRATIONS): Promise<MigrationReport> {
-  await engine.execute(
-    "CREATE TABLE IF NOT EXISTS migrations (version UInt32, name String, time DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')) ENGINE = MergeTree ORDER BY version SETTINGS fsync_after_insert = 1, fsync_part_directory = 1",
-  );
+  const { cluster } = engine.status();
+  await engine.execute(migrationsTableSql(cluster));
   const [found] = await readRows<[number]>(engine, "SELECT max(version) FROM migrations");
   const from = found?.[0] ?? 0;
   const to = Math.max(0, ...migrations.map(({ version }) => version));
@@ -47,11 +46,22 @@ export async function migrate(engine: Engine, migrations: readonly Migration[] =
     });
   for (const { version, name, statements } of migrations) {
     if (version <= from) continue;
-    for (const sql of statements(engine.status().cluster)) await engine.execute(sql);
+    for (const sql of statements(cluster)) await engine.execute(sql);
     await engine.execute("INSERT INTO migrations (version, name) VALUES ({version:UInt32}, {name:String})", {
       version,
       name,
     });
   }
   return { from, to };
+}
+
+/** Every node of a cluster has all of this table: it belongs to no shard. */
+export function migrationsTableSql(cluster: string | undefined): string {
+  const engine =
+    cluster === undefined
+      ? "MergeTree"
+      : "ReplicatedMergeTree('/clickhouse/tables/{uuid}/migrations', '{shard}-{replica}')";
+  return `CREATE TABLE IF NOT EXISTS migrations${onCluster(cluster)}
+    (version UInt32, name String, time DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC'))
+    ENGINE = ${engine} ORDER BY version SETTINGS fsync_after_insert = 1, fsync_part_directory = 1`;
 }

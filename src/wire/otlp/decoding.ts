@@ -1,20 +1,10 @@
 import type { DecodeLimit, DecodeLimits } from "../limits.ts";
+import type { Rejection } from "../rejection.ts";
 import { Keys } from "./keys.ts";
 import { Source } from "./source.ts";
 import { type Shape, Table } from "./table.ts";
 import { tooLarge } from "./too-large.ts";
 import { borderBefore, isAscii, repaired, validUntil } from "./utf8.ts";
-
-/** Why a record is refused while the rest of its batch is kept. The table in otlp.ts explains each. */
-export type Rejection =
-  | "trace-id-invalid"
-  | "span-id-invalid"
-  | "parent-span-id-invalid"
-  | "metric-name-missing"
-  | "value-missing"
-  | "buckets-mismatched"
-  | "bounds-unordered"
-  | "too-many-buckets";
 
 /**
  * What all readers of a batch share: the bytes, the limits, the key dictionary, what was rejected and cut, and the tail:

@@ -7,6 +7,9 @@ import { Sender } from "./sender.ts";
 const ROUNDS = Number(process.env["TORTURE_ROUNDS"] ?? 5);
 const SEED = Number(process.env["TORTURE_SEED"] ?? 1);
 
+/** What the program says of itself would not be in the sender's books. */
+const QUIET = ["--set", "telemetry.self=false"];
+
 let server: TestServer | undefined;
 afterEach(async () => {
   if (server === undefined) return;
@@ -32,7 +35,7 @@ it(`keeps every acknowledged record exactly once over ${ROUNDS} kills of the who
   timeout: ROUNDS * 30_000,
 }, async () => {
   const sender = newSender();
-  server = await startServer();
+  server = await startServer({ flags: QUIET });
   for (let round = 0; round < ROUNDS; round++) {
     const sending = sender.run(server.otlpHttp);
     await wait(round);
@@ -42,7 +45,7 @@ it(`keeps every acknowledged record exactly once over ${ROUNDS} kills of the who
     await sending;
     // The engine notices that its parent is gone; until then it holds the data directory.
     if (engine !== undefined) await eventually(async () => !isAlive(engine));
-    server = await startServer({ dataDir: server.dataDir });
+    server = await startServer({ dataDir: server.dataDir, flags: QUIET });
   }
   await expectExactlyOnce(server, sender.batches);
 });
@@ -51,7 +54,7 @@ it(`keeps every acknowledged record exactly once over ${ROUNDS} kills of the eng
   timeout: ROUNDS * 30_000,
 }, async () => {
   const sender = newSender();
-  server = await startServer();
+  server = await startServer({ flags: QUIET });
   const running = server;
   const sending = sender.run(running.otlpHttp);
   for (let round = 0; round < ROUNDS; round++) {

@@ -37,8 +37,6 @@ export function Popover({ anchor, onClose, label, align = "start", width, childr
   useEffect(() => {
     const before = document.activeElement;
     const element = box.current;
-    if (element !== null && !element.contains(document.activeElement))
-      (element.querySelector<HTMLElement>("[data-first], input, button, a") ?? element).focus();
     const onDown = (event: PointerEvent): void => {
       if (event.target instanceof Node && box.current?.contains(event.target)) return;
       if (!(anchor instanceof DOMRect) && event.target instanceof Node && anchor.current?.contains(event.target))
@@ -64,6 +62,14 @@ export function Popover({ anchor, onClose, label, align = "start", width, childr
         before.focus();
     };
   }, [anchor]);
+
+  // Only what is visible takes the focus, so this waits until the panel has its place.
+  const placed = place !== null;
+  useEffect(() => {
+    const element = box.current;
+    if (placed && element !== null && !element.contains(document.activeElement))
+      (element.querySelector<HTMLElement>("[data-first], input, button, a") ?? element).focus();
+  }, [placed]);
 
   return (
     <div

@@ -1,4 +1,4 @@
-import { type ReactElement, type ReactNode, useEffect, useRef, useState } from "react";
+import { type CSSProperties, type ReactElement, type ReactNode, useEffect, useRef, useState } from "react";
 import { Icon } from "./icon.tsx";
 import "./side-panel.css";
 
@@ -23,7 +23,7 @@ export function SidePanel({
   }, [width]);
   const resize = (next: number): void => setWidth(Math.round(Math.min(Math.max(next, LEAST), innerWidth * 0.7)));
   return (
-    <aside ref={panel} className="side-panel" aria-label={label} style={{ width }}>
+    <aside ref={panel} className="side-panel" aria-label={label} style={{ "--side": `${width}px` } as CSSProperties}>
       {/* biome-ignore lint/a11y/useSemanticElements: a separator that can be moved is no rule */}
       <div
         className="side-edge"

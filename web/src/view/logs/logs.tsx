@@ -1,11 +1,13 @@
 import { type ReactElement, useCallback, useMemo, useRef, useState } from "react";
 import type { Logs as Answer, Fields, Histogram } from "../../../../src/api/contract/shapes.ts";
-import { SEVERITIES, severityNamed } from "../../format/severity.ts";
+import { plainText } from "../../format/hostile.ts";
 import { PALETTES } from "../../look/palette.ts";
+import { useServiceColours } from "../../look/service-colour.ts";
 import { Answer as AnswerStates, FailureNote, SkeletonBlock, StatisticsLine } from "../../part/answer.tsx";
-import { Chart, type ChartSeries } from "../../part/chart.tsx";
+import { Chart } from "../../part/chart.tsx";
 import { EmptyList } from "../../part/empty.tsx";
 import { FacetPanel } from "../../part/facet-panel.tsx";
+import { seriesOfGroups } from "../../part/group-series.ts";
 import { Icon } from "../../part/icon.tsx";
 import { Popover } from "../../part/popover.tsx";
 import { QueryBar } from "../../part/query-bar.tsx";
@@ -25,6 +27,7 @@ import "./logs.css";
 const PAGE = 200;
 const BUCKETS = 80;
 const FACETS = ["service", "severity"];
+const NO_COLUMNS: readonly string[] = [];
 
 /** When and how much, what repeats, and every line of it. */
 export function Logs(): ReactElement {
@@ -84,24 +87,24 @@ function LogHistogram({
 }): ReactElement {
   const change = useChange();
   const palette = PALETTES[useTheme()];
-  const histogram = useAnswer<Histogram>("/logs/histogram", { ...parameters, groupBy: "severity", buckets: BUCKETS });
-  const series = useMemo<readonly ChartSeries[]>(() => {
-    const length = Math.max(0, ...(histogram.data?.groups ?? []).map(({ counts }) => counts.length));
-    return SEVERITIES.flatMap((severity) => {
-      const groups = (histogram.data?.groups ?? []).filter(({ name }) => severityNamed(name) === severity);
-      if (groups.length === 0) return [];
-      const values = Array.from({ length }, (_, i) => groups.reduce((sum, { counts }) => sum + (counts[i] ?? 0), 0));
-      return [
-        { label: severity.name, values, colour: severity.name === "trace" ? palette.line : palette[severity.colour] },
-      ];
-    });
-  }, [histogram.data, palette]);
+  const colourOf = useServiceColours();
+  const field = question.address.group?.[0] ?? "severity";
+  const histogram = useAnswer<Histogram>("/logs/histogram", { ...parameters, groupBy: field, buckets: BUCKETS });
+  const series = useMemo(
+    () => (histogram.data === undefined ? [] : seriesOfGroups(histogram.data, field, palette, colourOf)),
+    [histogram.data, field, palette, colourOf],
+  );
   return (
     <div className="log-histogram">
+      {field !== "severity" && (
+        <button type="button" className="button small log-ungroup" onClick={() => change({ group: undefined })}>
+          <Icon name="close" size={12} /> by severity again
+        </button>
+      )}
       <AnswerStates query={histogram} skeleton={<SkeletonBlock height={132} />}>
         {(data) => (
           <Chart
-            name="Lines by severity"
+            name={`Lines by ${plainText(field.replace(/^(attributes|resource)\./, ""), 60)}`}
             unit="count"
             mode="bars"
             height={104}
@@ -171,8 +174,8 @@ function LineOptions({
       <button
         type="button"
         className="button small"
-        aria-pressed={address.group?.includes("wrap") === true}
-        onClick={() => change({ group: address.group?.includes("wrap") ? undefined : ["wrap"] })}
+        aria-pressed={address.wrap === true}
+        onClick={() => change({ wrap: address.wrap ? undefined : true })}
       >
         <Icon name="wrap" size={14} /> Wrap
       </button>
@@ -254,6 +257,7 @@ function Lines({
   const more = useCallback(() => {
     if (lines.hasNextPage && !lines.isFetchingNextPage && read.length < MOST_ROWS) void lines.fetchNextPage();
   }, [lines, read.length]);
+  const openLine = useCallback((id: string | undefined) => change({ open: id }, { replace: true }), [change]);
   return (
     <AnswerStates query={lines}>
       {(data) => (
@@ -269,10 +273,10 @@ function Lines({
             <>
               <LogList
                 rows={rows}
-                columns={address.columns ?? []}
-                wrap={address.group?.includes("wrap") === true}
+                columns={address.columns ?? NO_COLUMNS}
+                wrap={address.wrap === true}
                 openId={address.open}
-                onOpen={(id) => change({ open: id }, { replace: true })}
+                onOpen={openLine}
                 onEnd={more}
                 onTop={tail.noteTop}
                 fetching={lines.isFetchingNextPage}

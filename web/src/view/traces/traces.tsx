@@ -2,6 +2,7 @@ import { type ReactElement, useEffect } from "react";
 import type { Heatmap as HeatmapAnswer } from "../../../../src/api/contract/shapes.ts";
 import { formatDuration } from "../../format/quantity.ts";
 import { Answer, SkeletonBlock, StatisticsLine } from "../../part/answer.tsx";
+import { Icon } from "../../part/icon.tsx";
 import { QueryBar } from "../../part/query-bar.tsx";
 import { ViewTitle } from "../../part/view-title.tsx";
 import { useAnswer } from "../../server/answers.ts";
@@ -9,6 +10,7 @@ import { parseSelection, printSelection } from "../../state/address.ts";
 import { type Parameters, useChange, useQuestion } from "../../state/question.ts";
 import { Differences } from "./differences.tsx";
 import { Heatmap } from "./heatmap.tsx";
+import { SpansBy } from "./spans-by.tsx";
 import { TraceList } from "./trace-list.tsx";
 import "./traces.css";
 
@@ -20,7 +22,12 @@ export function Traces(): ReactElement {
   const question = useQuestion("spans");
   const change = useChange();
   const selection = parseSelection(question.address.select);
-  const map = useAnswer<HeatmapAnswer>("/spans/heatmap", { ...question.parameters, columns: COLUMNS, rows: ROWS });
+  const group = question.address.group?.[0];
+  const map = useAnswer<HeatmapAnswer>(
+    "/spans/heatmap",
+    { ...question.parameters, columns: COLUMNS, rows: ROWS },
+    { enabled: group === undefined },
+  );
 
   useEffect(() => {
     if (question.address.select === undefined) return;
@@ -60,38 +67,51 @@ export function Traces(): ReactElement {
         placeholder="service = checkout   duration > 500ms   status = error"
       />
       <div className="heatmap-panel">
-        <div className="row heatmap-head small">
-          <strong className="secondary">Spans by duration</strong>
-          <span className="faint wide-only">drag to select and compare · shift-drag to zoom</span>
-          <span className="grow" />
-          {map.data !== undefined && (
-            <span className="faint heatmap-legend">
-              few <span aria-hidden="true" className="heatmap-scale" /> many{" "}
-              <span aria-hidden="true" className="heatmap-error-sample" /> failed ·{" "}
-              {formatDuration(map.data.stepMs * 1e6)} a column
-            </span>
-          )}
-          <StatisticsLine statistics={map.data?.statistics} busy={map.isFetching} />
-        </div>
-        <Answer query={map} skeleton={<SkeletonBlock height={196} />}>
-          {(data) => (
-            <Heatmap
-              map={data}
-              zone={question.zone}
-              nowMs={question.nowMs}
-              selection={selection}
-              onSelect={(next) => change({ select: next === null ? undefined : printSelection(next), live: undefined })}
-              onZoom={(fromMs, toMs) =>
-                change({
-                  from: new Date(fromMs).toISOString(),
-                  to: new Date(toMs).toISOString(),
-                  select: undefined,
-                  live: undefined,
-                })
-              }
-            />
-          )}
-        </Answer>
+        {group !== undefined && (
+          <button type="button" className="button small heatmap-ungroup" onClick={() => change({ group: undefined })}>
+            <Icon name="close" size={12} /> heatmap again
+          </button>
+        )}
+        {group !== undefined ? (
+          <SpansBy question={question} field={group} />
+        ) : (
+          <>
+            <div className="row heatmap-head small">
+              <strong className="secondary">Spans by duration</strong>
+              <span className="faint wide-only">drag to select and compare · shift-drag to zoom</span>
+              <span className="grow" />
+              {map.data !== undefined && (
+                <span className="faint heatmap-legend">
+                  few <span aria-hidden="true" className="heatmap-scale" /> many{" "}
+                  <span aria-hidden="true" className="heatmap-error-sample" /> failed ·{" "}
+                  {formatDuration(map.data.stepMs * 1e6)} a column
+                </span>
+              )}
+              <StatisticsLine statistics={map.data?.statistics} busy={map.isFetching} />
+            </div>
+            <Answer query={map} skeleton={<SkeletonBlock height={196} />}>
+              {(data) => (
+                <Heatmap
+                  map={data}
+                  zone={question.zone}
+                  nowMs={question.nowMs}
+                  selection={selection}
+                  onSelect={(next) =>
+                    change({ select: next === null ? undefined : printSelection(next), live: undefined })
+                  }
+                  onZoom={(fromMs, toMs) =>
+                    change({
+                      from: new Date(fromMs).toISOString(),
+                      to: new Date(toMs).toISOString(),
+                      select: undefined,
+                      live: undefined,
+                    })
+                  }
+                />
+              )}
+            </Answer>
+          </>
+        )}
       </div>
       {selection !== null && <Differences question={question} selection={selection} />}
       <TraceList question={question} parameters={listed} />
