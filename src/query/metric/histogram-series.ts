@@ -1,7 +1,7 @@
 import { and, as, call, column, equals, isIn, list, literal, select } from "#plan/expression.ts";
 import type { Expression, SelectColumn } from "#plan/select.ts";
 import type { Question } from "../question.ts";
-import type { Buckets } from "../time.ts";
+import { type Buckets, later } from "../time.ts";
 import { type ExponentialCounts, type HistogramCounts, HistogramSum, histogramDifference } from "./histogram-sum.ts";
 import { LOOKBACK_NS, type StepValues } from "./number-series.ts";
 import type { SeriesSelection } from "./series-lookup.ts";
@@ -39,7 +39,7 @@ export async function readHistograms(
   aggregate: HistogramAggregate,
 ): Promise<StepValues> {
   const delta = series.temporality === "delta";
-  const back = [buckets.stepNs, LOOKBACK_NS].reduce((a, b) => (a < b ? b : a));
+  const back = later(buckets.stepNs, LOOKBACK_NS);
   const backSteps = Number((back + buckets.stepNs - 1n) / buckets.stepNs);
   const from = buckets.startUnixNano - BigInt(delta ? 0 : backSteps) * buckets.stepNs;
   const keep: readonly SelectColumn[] = delta
