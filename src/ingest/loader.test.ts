@@ -7,7 +7,10 @@ import { openSegmentJournal } from "#journal/segment/segment-journal.ts";
 import type { Signal } from "#model/batch.ts";
 import { systemDisk } from "#runtime/disk-system.ts";
 import { Failure } from "#runtime/failure.ts";
+import { twinThreads } from "#runtime/threads.ts";
 import { buildTraces } from "#wire/otlp-build.ts";
+import { serveDecoder } from "./decode-worker.ts";
+import type { WorkerOrder } from "./decode-worker-message.ts";
 import { exactly, QUICK, request, setUpWorkshop, withMethods } from "./ingest.suite.ts";
 import { Quarantine } from "./quarantine.ts";
 
@@ -146,6 +149,36 @@ describe("loading what cannot all be loaded", () => {
       { reason: "replay-rejected", count: 1 },
     ]);
     expect(await under.ingest.quarantined()).toMatchObject([{ signal: "traces", recordCount: 17 }]);
+  });
+
+  it("puts aside a body that the builder cannot stand, and loads the others of its load", async () => {
+    const poison = buildTraces({ records: 15, idPrefix: "de0f" });
+    // A worker that dies whenever it builds a load with that body in it.
+    const start = twinThreads((port) => {
+      const poisoned = new Set<number>();
+      serveDecoder({
+        post: port.post,
+        onMessage: (listener) =>
+          port.onMessage((message) => {
+            const order = message as WorkerOrder;
+            if (order.kind === "decode" && order.keepAs !== undefined && Buffer.compare(order.body, poison) === 0)
+              poisoned.add(order.keepAs);
+            if (order.kind === "build" && order.batches.some((number) => poisoned.has(number)))
+              throw new Error("the builder met its bug");
+            listener(message);
+          }),
+      });
+    });
+    await using under = await open({ pool: { start }, settings: QUICK });
+    const bodies = [1, 2, 3].map((body) => buildTraces({ records: 20, idPrefix: `de0${body}` }));
+    await Promise.all([...bodies, poison].map((body) => under.ingest.accept(request("traces", body))));
+    await under.ingest.flush();
+    expect(await Promise.all([1, 2, 3].map((body) => spansOf(`de0${body}`)))).toEqual([20, 20, 20].map(exactly));
+    expect(await spansOf("de0f")).toEqual(exactly(0));
+    expect(under.ingest.ledger().traces).toMatchObject({ received: 75, stored: 60, dropped: 15, missing: 0 });
+    expect(await under.ingest.quarantined()).toMatchObject([
+      { recordCount: 15, reason: expect.stringContaining("builder met its bug") },
+    ]);
   });
 
   it("waits for a full disk to have room, and quarantines nothing", async () => {
