@@ -16,7 +16,8 @@ export interface ApiDependencies {
   /** Where people and senders reach this program, as URLs. */
   readonly addresses: Status["addresses"];
   readonly disk: () => Status["disk"];
-  readonly documents: Documents;
+  /** Where views, trails and queries are saved; without it those routes answer that there is nothing. */
+  readonly documents?: Documents;
   /** How often each limit of the receivers was met, by its name. */
   readonly limits?: () => Readonly<Record<string, number>>;
   readonly demo?: DemoControl;

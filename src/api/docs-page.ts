@@ -1,114 +1,81 @@
-import { createHash } from "node:crypto";
-import type { OpenApi, Operation, Parameter } from "./openapi.ts";
+import type { z } from "zod";
+import { FAILURES } from "#runtime/failure.ts";
+import { printable } from "./html.ts";
+import type { Route } from "./route.ts";
 
-const STYLE = `
-:root { color-scheme: light dark; --line: light-dark(#d8dce2, #353a43); --soft: light-dark(#5b6472, #9aa4b2); --code: light-dark(#f2f4f7, #1c2027); }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 2rem 1.5rem 6rem; }
-h1 { font-size: 1.6rem; margin: 0 0 .5rem; }
-h2 { font: 600 1rem/1.5 ui-monospace, monospace; margin: 0; overflow-wrap: anywhere; }
-section { border-top: 1px solid var(--line); padding: 1.25rem 0; }
-code, pre { font: .875em/1.5 ui-monospace, monospace; background: var(--code); border-radius: 4px; }
-code { padding: .1em .3em; }
-pre { padding: .75rem; overflow-x: auto; margin: .5rem 0 0; }
-pre code { padding: 0; }
-table { border-collapse: collapse; width: 100%; margin: .5rem 0; }
-th, td { text-align: left; vertical-align: top; padding: .3rem 1rem .3rem 0; border-top: 1px solid var(--line); }
-th { font-weight: 500; color: var(--soft); border: 0; }
-p { margin: .35rem 0; }
-.soft { color: var(--soft); }
-nav { columns: 20rem; margin: 1.5rem 0; }
-nav a { display: block; font: .875rem/1.7 ui-monospace, monospace; overflow-wrap: anywhere; }
-a { color: inherit; }
-`;
-
-/** The description as one page: no script, nothing from elsewhere. `styleHash` is for its Content-Security-Policy. */
-export function printDocs(api: OpenApi): { readonly html: string; readonly styleHash: string } {
-  const operations = Object.entries(api.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, operation]) => ({ method, path, operation })),
+/** The API for people: one page, no script, its style under a nonce. */
+export function docsPage(routes: readonly Route[], version: string, nonce: string): string {
+  const groups = new Map<string, Route[]>();
+  for (const route of routes) {
+    const group = route.path.split("/")[1]!;
+    groups.set(group, [...(groups.get(group) ?? []), route]);
+  }
+  const sections = [...groups].map(
+    ([group, list]) =>
+      `<section id="${printable(group)}"><h2>${printable(group)}</h2>${list.map(article).join("")}</section>`,
   );
-  const html = `<!doctype html>
+  const failures = Object.entries(FAILURES).map(
+    ([code, { status, remedy }]) =>
+      `<tr><td><code>${printable(code)}</code></td><td>${status}</td><td>${prose(remedy)}</td></tr>`,
+  );
+  return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Traceo API</title>
-<style>${STYLE}</style>
+<style nonce="${nonce}">${STYLE}</style>
 </head>
 <body>
-<h1>Traceo API ${escapeHtml(String(api.info["version"]))}</h1>
-<p>${prose(String(api.info["description"]))} Machines read <a href="/api/openapi.json">/api/openapi.json</a>.</p>
-<nav>
-${operations.map(({ method, path, operation }) => `<a href="#${operation.operationId}">${method.toUpperCase()} ${escapeHtml(path)}</a>`).join("\n")}
-</nav>
-${operations.map(({ method, path, operation }) => printOperation(method, path, operation)).join("\n")}
-<h1>Shapes</h1>
-${Object.entries(api.components.schemas)
-  .map(([name, schema]) => `<section id="shape-${name}"><h2>${escapeHtml(name)}</h2>${printJson(schema)}</section>`)
-  .join("\n")}
+<header><h1>Traceo API <small>${printable(version)}</small></h1>
+<p>The same as <a href="/api/openapi.json">OpenAPI 3.1</a>. Tenant: header <code>X-Scope-OrgID</code>. Tokens: <code>Authorization: Bearer …</code>.
+Times in answers are decimal strings of Unix nanoseconds (<code>time</code>) or numbers of Unix milliseconds (<code>…Ms</code>); durations are nanoseconds.
+Errors are <code>application/problem+json</code> with a <code>code</code> and a <code>remedy</code>.</p>
+<nav>${[...groups.keys()].map((group) => `<a href="#${printable(group)}">${printable(group)}</a>`).join(" ")} <a href="#errors">errors</a></nav></header>
+<main>
+${sections.join("\n")}
+<section id="errors"><h2>errors</h2><table><thead><tr><th>code</th><th>status</th><th>what to do</th></tr></thead><tbody>${failures.join("")}</tbody></table></section>
+</main>
 </body>
 </html>
 `;
-  return { html, styleHash: `sha256-${createHash("sha256").update(STYLE).digest("base64")}` };
 }
 
-function printOperation(method: string, path: string, operation: Operation): string {
-  const { operationId, summary, description, parameters, requestBody, responses } = operation;
-  const answer = schemaOf(responses["2XX"]);
-  const body = requestBody === undefined ? undefined : schemaOf(requestBody);
-  return `<section id="${operationId}">
-<h2>${method.toUpperCase()} ${escapeHtml(path)}</h2>
-<p>${prose(summary)}</p>
-${description === undefined ? "" : `<p class="soft">${prose(description)}</p>`}
-${parameters.length === 0 ? "" : printParameters(parameters)}
-${body === undefined ? "" : `<p>Body</p>${printShape(body)}`}
-${answer === undefined ? "" : `<p>Answer</p>${printShape(answer)}`}
-</section>`;
+function article(route: Route): string {
+  const parameters = [
+    ...Object.entries(route.pathParameters.shape).map(([name, schema]) => row(name, "path", schema as z.ZodType)),
+    ...Object.entries(route.query.shape).map(([name, schema]) => row(name, "query", schema as z.ZodType)),
+  ];
+  const table =
+    parameters.length === 0
+      ? ""
+      : `<table><thead><tr><th>parameter</th><th>in</th><th>default</th><th></th></tr></thead><tbody>${parameters.join("")}</tbody></table>`;
+  return `<article><h3><span class="method">${route.method.toUpperCase()}</span> <code>/api${printable(route.path)}</code></h3>
+<p>${prose(route.summary)}.${route.description === undefined ? "" : ` ${prose(route.description)}`}</p>${table}</article>`;
 }
 
-function printParameters(parameters: readonly Parameter[]): string {
-  const rows = parameters.map(
-    ({ name, in: where, required, description = "", schema }) =>
-      `<tr><td><code>${escapeHtml(name)}</code></td><td class="soft">${where}${required ? ", required" : ""}</td><td>${prose(description)}</td><td class="soft">${escapeHtml(typeText(schema))}</td></tr>`,
-  );
-  return `<table><tr><th>Parameter</th><th>In</th><th>Meaning</th><th>Type</th></tr>${rows.join("")}</table>`;
-}
-
-/** `"text", standard "now-15m"`: short words for a parameter's schema. */
-function typeText(schema: Readonly<Record<string, unknown>>): string {
-  const { type, enum: values, default: standard, items } = schema;
-  const inner = items as Readonly<Record<string, unknown>> | undefined;
-  const name = Array.isArray(values)
-    ? values.join(" | ")
-    : inner === undefined
-      ? String(type ?? "any")
-      : `several ${typeText(inner)}`;
-  return standard === undefined ? name : `${name}, default ${JSON.stringify(standard)}`;
-}
-
-function printShape(schema: Readonly<Record<string, unknown>>): string {
-  const reference = /^#\/components\/schemas\/(\w+)$/.exec(String(schema["$ref"] ?? ""))?.[1];
-  return reference === undefined ? printJson(schema) : `<p><a href="#shape-${reference}">${reference}</a></p>`;
-}
-
-function printJson(value: unknown): string {
-  return `<pre><code>${escapeHtml(JSON.stringify(value, null, 2))}</code></pre>`;
-}
-
-function schemaOf(of: Readonly<Record<string, unknown>> | undefined): Readonly<Record<string, unknown>> | undefined {
-  const content = of?.["content"] as Readonly<Record<string, { schema?: Record<string, unknown> }>> | undefined;
-  return content?.["application/json"]?.schema;
+function row(name: string, place: string, schema: z.ZodType): string {
+  const standard = schema.safeParse(undefined);
+  const shown =
+    place === "path" || !standard.success
+      ? "required"
+      : standard.data === undefined
+        ? ""
+        : JSON.stringify(standard.data);
+  return `<tr><td><code>${printable(name)}</code></td><td>${place}</td><td>${printable(shown)}</td><td>${prose(schema.description ?? "")}</td></tr>`;
 }
 
 /** Text with `code` in it. */
 function prose(text: string): string {
-  return escapeHtml(text).replaceAll(/`([^`]+)`/g, "<code>$1</code>");
+  return printable(text).replaceAll(/`([^`]+)`/g, "<code>$1</code>");
 }
 
-function escapeHtml(text: string): string {
-  return text
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;")
-    .replaceAll("'", "&#39;");
-}
+const STYLE = `
+:root { color-scheme: light dark; --line: light-dark(#e6e8ea, #2a2e34); --quiet: light-dark(#4a4d53, #adb1b8); --panel: light-dark(#f2f3f6, #14171d); }
+body { font: 14px/1.5 Inter, system-ui, sans-serif; margin: 0 auto; max-width: 60rem; padding: 1.5rem; background: light-dark(#fdffff, #0b0e14); color: light-dark(#181b1f, #e7ebf2); }
+h1 { font-size: 28px; } h1 small { font-size: 14px; color: var(--quiet); } h2 { font-size: 20px; margin-top: 2.5rem; border-bottom: 1px solid var(--line); } h3 { font-size: 16px; margin-bottom: 0; }
+code { font: 13px "JetBrains Mono", ui-monospace, monospace; background: var(--panel); padding: 1px 4px; border-radius: 3px; }
+.method { color: light-dark(#1d60bc, #6aa7f4); font-weight: 600; }
+a { color: light-dark(#1d60bc, #6aa7f4); } nav a { margin-right: 8px; }
+table { border-collapse: collapse; width: 100%; } th, td { text-align: left; vertical-align: top; padding: 4px 8px; border-bottom: 1px solid var(--line); } th { color: var(--quiet); font-weight: 500; }
+`;

@@ -1,155 +1,162 @@
 import { z } from "zod";
 import { FAILURES } from "#runtime/failure.ts";
 import type { Route } from "./route.ts";
+import { SQL_FORMATS } from "./routes/sql.ts";
 import { problem } from "./schema/statistics.ts";
 
-type Json = { readonly [key: string]: unknown };
+type Json = { [key: string]: unknown };
 
-export interface OpenApi {
-  readonly openapi: "3.1.1";
-  readonly info: Json;
-  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  readonly components: { readonly schemas: Readonly<Record<string, Json>>; readonly securitySchemes: Json };
-  readonly security: readonly Json[];
-}
-
-export interface Operation {
-  readonly operationId: string;
-  readonly summary: string;
-  readonly description?: string;
-  readonly parameters: readonly Parameter[];
-  readonly requestBody?: Json;
-  readonly responses: Readonly<Record<string, Json>>;
-  readonly security?: readonly Json[];
-}
-
-export interface Parameter {
-  readonly name: string;
-  readonly in: "path" | "query" | "header";
-  readonly required: boolean;
-  readonly description?: string;
-  readonly schema: Json;
-}
-
-const TENANT: Parameter = {
-  name: "X-Scope-OrgID",
-  in: "header",
-  required: false,
-  description: "The tenant; without it the token's only one, or `default`.",
-  schema: { type: "string" },
-};
-
-/** The description of all routes (OpenAPI 3.1), made of the schemas that check requests and answers. */
-export function describeRoutes(routes: readonly Route[], version: string): OpenApi {
-  const schemas: Record<string, Json> = {};
-  const paths: Record<string, Record<string, Operation>> = {};
-  const problemRef = describeSchema(problem, "output", schemas);
+/** The API as an OpenAPI 3.1 document, made of the very schemas that check requests and that the tests check answers by. */
+export function openApiDocument(routes: readonly Route[], version: string): Json {
+  const components = new Components();
+  const paths: Record<string, Json> = {};
   for (const route of routes) {
-    const at = `/api${route.path}`;
-    paths[at] ??= {};
-    paths[at][route.method] = describeRoute(route, schemas, problemRef);
+    const path = `/api${route.path}`;
+    paths[path] = { ...paths[path], [route.method]: operation(route, components) };
   }
   return {
-    openapi: "3.1.1",
+    openapi: "3.1.0",
     info: {
       title: "Traceo",
       version,
       description:
-        "Times in answers are decimal strings of Unix nanoseconds (`time`) or numbers of Unix milliseconds (`…Ms`); durations are nanoseconds.",
+        "Times in answers are decimal strings of Unix nanoseconds (`time`) or numbers of Unix milliseconds (`…Ms`); durations are nanoseconds. Lists answer `next`, a cursor for the following page. Errors are `application/problem+json` with a `code` and a `remedy`.",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
+    servers: [{ url: "/" }],
+    security: [{ bearer: [] }, {}],
     paths,
     components: {
-      schemas,
-      securitySchemes: {
-        token: { type: "http", scheme: "bearer", description: "A token of the token file, where there is one." },
-        session: { type: "apiKey", in: "cookie", name: "traceo_session" },
+      schemas: components.schemas,
+      securitySchemes: { bearer: { type: "http", scheme: "bearer" } },
+      responses: {
+        Problem: {
+          description: `Codes: ${Object.keys(FAILURES).join(", ")}.`,
+          content: { "application/problem+json": { schema: components.of(problem) } },
+        },
       },
     },
-    security: [{ token: [] }, { session: [] }, {}],
   };
 }
 
-function describeRoute(route: Route, schemas: Record<string, Json>, problemRef: Json): Operation {
-  const answer = describeSchema(route.answer, "output", schemas);
-  const anything = Object.keys(answer).length === 0;
+const TENANT: Json = {
+  name: "X-Scope-OrgID",
+  in: "header",
+  required: false,
+  description: "Tenant; default `default`.",
+  schema: { type: "string" },
+};
+
+function operation(route: Route, components: Components): Json {
+  const body = bodyOf(route, components);
   return {
-    operationId: `${route.method}${route.path.replaceAll(/[/{}-]+(\w?)/g, (_, letter: string) => letter.toUpperCase())}`,
+    operationId: operationName(route),
     summary: route.summary,
     ...(route.description === undefined ? {} : { description: route.description }),
+    tags: [route.path.split("/")[1]!],
     parameters: [
-      ...describeParameters(route.pathParameters, "path", schemas),
-      ...describeParameters(route.query, "query", schemas),
+      ...parameters(route.pathParameters, "path", components),
+      ...parameters(route.query, "query", components),
       ...(route.need === "nobody" ? [] : [TENANT]),
     ],
-    ...describeBody(route, schemas),
-    responses: {
-      "2XX": {
-        description: "The answer.",
-        ...(anything ? {} : { content: { "application/json": { schema: answer } } }),
-      },
-      default: {
-        description: `A problem (RFC 9457); \`code\` is one of ${Object.keys(FAILURES).join(", ")}.`,
-        content: { "application/problem+json": { schema: problemRef } },
-      },
-    },
     ...(route.need === "nobody" ? { security: [{}] } : {}),
+    ...(body === undefined ? {} : { requestBody: body }),
+    responses: { ...answerOf(route, components), default: { $ref: "#/components/responses/Problem" } },
   };
 }
 
-function describeBody(route: Route, schemas: Record<string, Json>): { requestBody?: Json } {
-  if (route.body !== undefined) {
-    const schema = describeSchema(route.body, "input", schemas);
-    return { requestBody: { required: true, content: { "application/json": { schema } } } };
-  }
-  if (route.textBody === undefined) return {};
-  return {
-    requestBody: {
-      required: true,
-      content: { "text/plain": { schema: { type: "string" } }, "application/json": { schema: { type: "object" } } },
-    },
-  };
+function operationName(route: Route): string {
+  const words = route.path
+    .split("/")
+    .filter((part) => part !== "")
+    .map((part) => part.replaceAll(/[{}]/g, ""));
+  return [route.method, ...words].join("-").replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 }
 
-function describeParameters(
-  object: z.ZodObject,
-  where: "path" | "query",
-  schemas: Record<string, Json>,
-): readonly Parameter[] {
-  return Object.entries(object.shape).map(([name, schema]): Parameter => {
-    const { description, ...rest } = describeSchema(schema as z.ZodType, "input", schemas);
+function parameters(schema: z.ZodObject, place: "path" | "query", components: Components): Json[] {
+  return Object.entries(schema.shape).map(([name, of]) => {
+    const json = components.of(of as z.ZodType, "input");
+    const description = json["description"];
     return {
       name,
-      in: where,
-      required: where === "path" || !(schema as z.ZodType).safeParse(undefined).success,
-      ...(typeof description === "string" ? { description } : {}),
-      schema: rest,
+      in: place,
+      required: place === "path" || !(of as z.ZodType).safeParse(undefined).success,
+      ...(description === undefined ? {} : { description }),
+      ...(json["type"] === "array" ? { style: "form", explode: true } : {}),
+      schema: json,
     };
   });
 }
 
-/** JSON Schema of one zod schema; those with an id go to `schemas` and are referred to. */
-function describeSchema(schema: z.ZodType, io: "input" | "output", schemas: Record<string, Json>): Json {
-  // Within an object a schema with an id becomes a reference; at the root it would stand written out.
-  const { $defs, properties } = z.toJSONSchema(z.object({ root: schema }), {
-    io,
-    unrepresentable: "any",
-  }) as unknown as { $defs?: Record<string, Json>; properties: { root: Json } };
-  for (const [id, definition] of Object.entries($defs ?? {})) {
-    const { id: _, ...rest } = definition;
-    schemas[id] = refer(rest) as Json;
-  }
-  return refer(properties.root) as Json;
+function bodyOf(route: Route, components: Components): Json | undefined {
+  if (route.body !== undefined)
+    return { required: true, content: { "application/json": { schema: components.of(route.body, "input") } } };
+  if (route.textBody === undefined) return undefined;
+  return {
+    required: true,
+    content: {
+      "text/plain": { schema: { type: "string" } },
+      "application/json": {
+        schema: {
+          type: "object",
+          required: ["query"],
+          properties: { query: { type: "string" }, parameters: { type: "object" } },
+        },
+      },
+    },
+  };
 }
 
-/** References into `$defs` as references into the components. */
-function refer(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(refer);
+function answerOf(route: Route, components: Components): Json {
+  if (route.path === "/sql") {
+    const types = [...new Set(Object.values(SQL_FORMATS).map((type) => type.replace(/;.*/, "")))];
+    return {
+      200: {
+        description: "The result in the format asked for.",
+        headers: {
+          "X-Traceo-Statistics": { description: "Statistics as JSON.", schema: { type: "string" } },
+        },
+        content: Object.fromEntries(types.map((type) => [type, {}])),
+      },
+    };
+  }
+  if (route.answer instanceof z.ZodUndefined) return { 204: { description: "Done." } };
+  const type = route.answerType ?? "application/json";
+  const schema = type === "application/json" ? components.of(route.answer) : { type: "string" };
+  return { 200: { description: route.summary, content: { [type]: { schema } } } };
+}
+
+/** JSON Schemas, those with a name once under components. */
+class Components {
+  readonly schemas: Record<string, Json> = {};
+
+  of(schema: z.ZodType, io: "input" | "output" = "output"): Json {
+    const {
+      $schema: _,
+      $defs,
+      ...json
+    } = z.toJSONSchema(schema, { io, unrepresentable: "any" }) as Json & {
+      $defs?: Record<string, Json>;
+    };
+    for (const [name, definition] of Object.entries($defs ?? {})) this.schemas[name] = rename(definition) as Json;
+    const { id } = schema.meta() ?? {};
+    const renamed = rename(json) as Json;
+    if (typeof id !== "string" || io === "input") return renamed;
+    this.schemas[id] = renamed;
+    return { $ref: `#/components/schemas/${id}` };
+  }
+}
+
+/** References within a schema as references within the document. */
+function rename(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(rename);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) =>
-      key === "$ref" && typeof inner === "string"
-        ? [key, inner.replace("#/$defs/", "#/components/schemas/")]
-        : [key, refer(inner)],
-    ),
+    Object.entries(value).flatMap(([key, inner]) => {
+      if (key === "id" && typeof inner === "string") return [];
+      if (key === "$ref" && typeof inner === "string")
+        return [[key, inner.replace("#/$defs/", "#/components/schemas/")]];
+      return [[key, rename(inner)]];
+    }),
   );
 }

@@ -1,6 +1,7 @@
 import type { Route } from "./route.ts";
 import { demoBreakRoute, demoRevealRoute, demoRoute } from "./routes/demo.ts";
-import { deleteDocumentRoute, documentRoute, documentsRoute, putDocumentRoute } from "./routes/documents.ts";
+import { documentListRoute, documentRemoveRoute, documentRoute, documentWriteRoute } from "./routes/documents.ts";
+import { explainRoute } from "./routes/explain.ts";
 import { homeRoute } from "./routes/home.ts";
 import {
   logContextRoute,
@@ -11,10 +12,9 @@ import {
   logsRoute,
   logTailRoute,
 } from "./routes/logs.ts";
-import { openApiRoutes } from "./routes/openapi.ts";
+import { labelsRoute, labelValuesRoute, metricsRoute, seriesRoute } from "./routes/metrics.ts";
 import { serviceColoursRoute } from "./routes/service-colours.ts";
-import { operationsRoute, serviceGraphRoute } from "./routes/service-graph.ts";
-import { servicesRoute } from "./routes/service-list.ts";
+import { operationsRoute, serviceGraphRoute, servicesRoute } from "./routes/service-list.ts";
 import { closeSessionRoute, openSessionRoute } from "./routes/session.ts";
 import {
   differencesRoute,
@@ -27,19 +27,21 @@ import {
 import { sqlRoute } from "./routes/sql.ts";
 import { sqlSchemaRoute } from "./routes/sql-schema.ts";
 import { statusRoute } from "./routes/status.ts";
-import { spanRoute, traceRoute, tracesRoute } from "./routes/traces.ts";
+import { normalRoute, spanRoute, traceRoute, tracesRoute } from "./routes/traces.ts";
 
-/** Every route under /api. */
+/** Every route under /api, as the reference lists them. Where two paths meet, the one without a parameter stands first. */
 export function apiRoutes(startedMs: number): readonly Route[] {
-  const routes: Route[] = [
+  const routes: readonly Route[] = [
     statusRoute(startedMs),
     homeRoute(startedMs),
     servicesRoute,
     operationsRoute,
     serviceGraphRoute,
+    serviceColoursRoute,
     tracesRoute,
     traceRoute,
     spanRoute,
+    normalRoute,
     spansRoute,
     heatmapRoute,
     spanHistogramRoute,
@@ -53,19 +55,22 @@ export function apiRoutes(startedMs: number): readonly Route[] {
     logPatternsRoute,
     logContextRoute,
     logTailRoute(),
+    metricsRoute,
+    labelsRoute,
+    labelValuesRoute,
+    seriesRoute,
     sqlRoute,
-    sqlSchemaRoute,
-    documentsRoute,
+    sqlSchemaRoute(),
+    explainRoute(() => routes),
+    documentListRoute,
     documentRoute,
-    putDocumentRoute,
-    deleteDocumentRoute,
-    serviceColoursRoute(),
+    documentWriteRoute,
+    documentRemoveRoute,
     openSessionRoute,
     closeSessionRoute,
     demoRoute,
     demoBreakRoute,
     demoRevealRoute,
   ];
-  routes.push(...openApiRoutes(() => routes));
   return routes;
 }

@@ -2,7 +2,6 @@ import { expect } from "vitest";
 import { openAccess } from "#access/access.ts";
 import { EPOCH_MS, openTestStore, type TestStore } from "#query/test-store.suite.ts";
 import { ManualClock } from "#runtime/clock.ts";
-import { openMemoryDocuments } from "#state/memory/memory-documents.ts";
 import { createApi } from "./app.ts";
 import type { Ledger, Problem } from "./contract/shapes.ts";
 import type { ApiDependencies } from "./dependencies.ts";
@@ -35,7 +34,6 @@ export class TestApi implements AsyncDisposable {
       ingestLedger: () => ({ traces: EMPTY, logs: EMPTY, metrics: EMPTY }),
       access: openAccess({ listen: ["127.0.0.1"] }),
       clock,
-      documents: openMemoryDocuments(),
       version: "0.0.0-test",
       addresses: { ui: "http://127.0.0.1:7070", otlpHttp: "http://127.0.0.1:4318", otlpGrpc: "http://127.0.0.1:4317" },
       disk: () => ({ usedBytes: 1, budgetBytes: null, freeBytes: 2 }),

@@ -1,3 +1,4 @@
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Settings } from "#config/settings.ts";
 import { openEmbeddedEngine } from "#engine/embedded/embedded-engine.ts";
@@ -58,7 +59,7 @@ export async function openStore(settings: Settings, dataDir: string, clock: Cloc
       loader: { ...INGEST_DEFAULTS.loader, loadRows: settings.ingest.loadRows, lingerMs: settings.ingest.linger },
     },
   });
-  const documents = await openLmdbDocuments({ directory: join(dataDir, "state") });
+  const documents = openDocuments(join(dataDir, "state"), clock);
   let clean = true;
   return {
     engine,
@@ -81,6 +82,11 @@ export async function openStore(settings: Settings, dataDir: string, clock: Cloc
       await Promise.all(SIGNALS.map((signal) => journals[signal][Symbol.asyncDispose]()));
     },
   };
+}
+
+function openDocuments(directory: string, clock: Clock): Documents {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  return openLmdbDocuments(join(directory, "documents.lmdb"), clock);
 }
 
 async function openJournals(

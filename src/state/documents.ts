@@ -1,108 +1,76 @@
 import { Failure } from "#runtime/failure.ts";
 
 /**
- * Small things that people or the program keep beside the telemetry: saved views, trails, queries, colours. A document is
- * known by tenant, kind and id, and every write says which version it replaces, so that nobody overwrites what they have not
- * seen. Versions grow over the whole store and are never used twice: a document that was deleted and made again is not taken
- * for the old one.
+ * Small mutable state: versioned documents with compare-and-set.
+ *
+ * Promises every adapter keeps (documents.suite.ts holds them to it):
+ * - `put` and `remove` are atomic and decide on the version that is stored when they run: of several writers who expect the
+ *   same version exactly one succeeds, the others get Failure "conflict".
+ * - A version is never used twice in a store, so that what was removed and written anew is not mistaken for what was there.
+ * - A write that resolved is there after a crash (not in memory/, which says so).
+ * - Documents of one tenant and kind are listed by id; other tenants' are neither listed nor found.
  */
-export interface Documents extends AsyncDisposable {
-  get(key: DocumentKey): Promise<Document | undefined>;
-  /** All of one kind of one tenant, by id. */
-  list(tenant: string, kind: string): Promise<readonly Document[]>;
-  /**
-   * Writes a document if its version is still `expected` (0: there is none yet), durably. Throws "conflict" if it is not,
-   * "bad-request" for a key or content that cannot be kept, "too-large" beyond DOCUMENT_LIMITS.
-   */
-  put(key: DocumentKey, draft: DocumentDraft, expected: number): Promise<Document>;
-  /** Removes it, durably. Throws "not-found" if there is none and "conflict" if its version is another. */
-  remove(key: DocumentKey, expected: number): Promise<void>;
-}
-
 export interface DocumentKey {
   readonly tenant: string;
   readonly kind: string;
   readonly id: string;
 }
 
-export interface DocumentDraft {
-  readonly name: string;
-  /** Who wrote it last. */
-  readonly owner: string;
-  /** Unix milliseconds. */
+export interface StoredDocument extends DocumentKey {
+  readonly version: number;
   readonly updatedMs: number;
-  /** Any JSON value. */
+  /** JSON. */
   readonly content: unknown;
 }
 
-export interface Document extends DocumentKey, DocumentDraft {
-  readonly version: number;
+/** What must be there for a write to happen: this version, nothing, or whatever is there. */
+export type Expected = number | "absent" | "any";
+
+export interface DocumentPage {
+  readonly documents: readonly StoredDocument[];
+  /** Id to go on after; undefined at the end. */
+  readonly next: string | undefined;
 }
 
-export const DOCUMENT_LIMITS = {
-  /** Of one document's content as JSON. */
-  contentBytes: 256 << 10,
-  /** Of one kind of one tenant, so that a list stays an answer. */
-  documents: 2000,
-  totalBytes: 32 << 20,
-  nameLength: 200,
-} as const;
-
-const PART = /^[A-Za-z0-9_.~-]{1,128}$/;
-
-/** Whether a tenant, kind or id can be a part of a key. */
-export function isKeyPart(text: string): boolean {
-  return PART.test(text) && text !== "." && text !== "..";
+export interface Documents extends AsyncDisposable {
+  get(key: DocumentKey): Promise<StoredDocument | undefined>;
+  list(of: Omit<DocumentKey, "id">, limit: number, after?: string): Promise<DocumentPage>;
+  /** Throws conflict, or too-large for content over CONTENT_BYTES. */
+  put(key: DocumentKey, content: unknown, expected: Expected): Promise<StoredDocument>;
+  /** Throws conflict, or not-found. */
+  remove(key: DocumentKey, expected: number | "any"): Promise<void>;
 }
 
-/** For adapters: throws "bad-request" for a key that cannot be kept. */
-export function checkKey(key: DocumentKey): void {
-  for (const part of ["tenant", "kind", "id"] as const)
-    if (!isKeyPart(key[part]))
-      throw new Failure("bad-request", `${part}: must be 1 to 128 letters, digits, "_", "-", "." or "~"`);
+/** Largest content of one document, as JSON. */
+export const CONTENT_BYTES = 1_000_000;
+
+const PART = /^[A-Za-z0-9_.-]{1,64}$/;
+
+/** Throws bad-request for a key that no adapter keeps: each part is 1 to 64 letters, digits, dots, dashes or underscores. */
+export function checkKey(key: Omit<DocumentKey, "id"> & { readonly id?: string }): void {
+  for (const [name, part] of Object.entries({ tenant: key.tenant, kind: key.kind, id: key.id ?? "x" }))
+    if (!PART.test(part))
+      throw new Failure("bad-request", `${name}: 1 to 64 letters, digits, dots, dashes or underscores`);
 }
 
-/** For adapters: what is kept of a document besides its key, as JSON. Throws "bad-request" and "too-large". */
-export function encodeDraft(draft: DocumentDraft): string {
-  const { name, owner, updatedMs } = draft;
-  if (name.length > DOCUMENT_LIMITS.nameLength)
-    throw new Failure("too-large", `name: longer than ${DOCUMENT_LIMITS.nameLength} characters`, {
-      remedy: "Choose a shorter name.",
-    });
-  const content = JSON.stringify(draft.content);
-  if (content === undefined) throw new Failure("bad-request", "content: is no JSON value");
-  const size = Buffer.byteLength(content);
-  if (size > DOCUMENT_LIMITS.contentBytes)
-    throw new Failure("too-large", `content: ${size} bytes are more than ${DOCUMENT_LIMITS.contentBytes}`, {
+/** Content as JSON text. Throws too-large, or bad-request for what JSON cannot hold. */
+export function contentText(content: unknown): string {
+  const text = JSON.stringify(content);
+  if (text === undefined) throw new Failure("bad-request", "content: is no JSON");
+  if (Buffer.byteLength(text) > CONTENT_BYTES)
+    throw new Failure("too-large", `the document is longer than ${CONTENT_BYTES} bytes`, {
       remedy: "Save less in one document.",
     });
-  return `{"name":${JSON.stringify(name)},"owner":${JSON.stringify(owner)},"updatedMs":${updatedMs},"content":${content}}`;
+  return text;
 }
 
-/** For adapters: throws "conflict" unless the version that is there is the one the writer has seen. */
-export function checkVersion(key: DocumentKey, found: number | undefined, expected: number): void {
-  if ((found ?? 0) === expected) return;
+/** Throws conflict (or not-found, for a removal) unless what is there is what is expected. */
+export function checkExpected(key: DocumentKey, found: number | undefined, expected: Expected): void {
+  if (expected === "any" || found === expected || (expected === "absent" && found === undefined)) return;
   const what = `${key.kind} ${key.id}`;
-  if (found === undefined) throw new Failure("conflict", `${what} is no longer there`);
+  if (expected === "absent") throw new Failure("conflict", `${what} is there already, at version ${found}`);
   throw new Failure(
     "conflict",
-    expected === 0 ? `${what} is there already` : `${what} was changed in between: it is now version ${found}`,
+    found === undefined ? `${what} is gone` : `${what} is at version ${found}, not ${expected}`,
   );
-}
-
-/** How many documents there are of one kind of one tenant, and their size as encoded. */
-export interface DocumentTotals {
-  readonly count: number;
-  readonly bytes: number;
-}
-
-/** For adapters: throws "too-large" when a kind would grow beyond its limits. */
-export function checkRoom(kind: string, before: DocumentTotals, after: DocumentTotals): void {
-  const grows = after.count > before.count || after.bytes > before.bytes;
-  if (grows && (after.count > DOCUMENT_LIMITS.documents || after.bytes > DOCUMENT_LIMITS.totalBytes))
-    throw new Failure(
-      "too-large",
-      `there is no room for more of ${kind}: at most ${DOCUMENT_LIMITS.documents} and ${DOCUMENT_LIMITS.totalBytes} bytes are kept`,
-      { remedy: `Delete a ${kind} that is no longer needed.` },
-    );
 }

@@ -1,41 +1,48 @@
 import { z } from "zod";
 import { Failure } from "#runtime/failure.ts";
+import type { DemoReveal, DemoState } from "../contract/shapes.ts";
 import type { ApiDependencies, DemoControl } from "../dependencies.ts";
 import { route } from "../route.ts";
-import { demoReveal, demoState } from "../schema/demo.ts";
+import { demoReveal, demoState } from "../schema/documents.ts";
 
 const nothing = { pathParameters: z.object({}), query: z.object({}) };
 
 export const demoRoute = route({
   path: "/demo",
-  summary: "Demo only: how the demo shop is",
+  summary: "Whether the demo shop runs, and whether it is broken (in the demo only)",
   ...nothing,
   answer: demoState,
-  handle: async ({ dependencies }) => demoOf(dependencies).state(),
+  async handle({ dependencies }): Promise<DemoState> {
+    return controlOf(dependencies).state();
+  },
 });
 
 export const demoBreakRoute = route({
   method: "post",
   path: "/demo/break",
-  summary: "Demo only: cause one trouble at random",
-  description: "Answers `conflict` while one is going on.",
+  summary: "Breaks something in the demo shop, without saying what",
   ...nothing,
+  need: "admin",
   answer: demoState,
-  handle: async ({ dependencies }) => demoOf(dependencies).break(),
+  handle({ dependencies }): Promise<DemoState> {
+    return controlOf(dependencies).break();
+  },
 });
 
 export const demoRevealRoute = route({
   method: "post",
   path: "/demo/reveal",
-  summary: "Demo only: say what was broken, and mend it",
-  description: "Answers `conflict` when nothing is broken.",
+  summary: "Says what was broken in the demo shop, and mends it",
   ...nothing,
+  need: "admin",
   answer: demoReveal,
-  handle: async ({ dependencies }) => demoOf(dependencies).reveal(),
+  handle({ dependencies }): Promise<DemoReveal> {
+    return controlOf(dependencies).reveal();
+  },
 });
 
-function demoOf({ demo }: ApiDependencies): DemoControl {
-  if (demo === undefined)
-    throw new Failure("not-found", "this is no demo", { remedy: "Start one with `traceo demo`." });
-  return demo;
+function controlOf(dependencies: ApiDependencies): DemoControl {
+  if (dependencies.demo === undefined)
+    throw new Failure("not-found", "this is not the demo", { remedy: "Start it with `traceo demo`." });
+  return dependencies.demo;
 }

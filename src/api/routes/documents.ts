@@ -1,96 +1,128 @@
 import { z } from "zod";
 import { Failure } from "#runtime/failure.ts";
-import type { Document } from "#state/documents.ts";
+import type { Documents, Expected, StoredDocument } from "#state/documents.ts";
 import type { SavedDocument } from "../contract/shapes.ts";
+import { decodeCursor, encodeCursor, fingerprint } from "../cursor.ts";
+import type { ApiDependencies } from "../dependencies.ts";
+import { pageParameters } from "../parameters.ts";
 import { route } from "../route.ts";
-import { documentKind, documentList, savedDocument } from "../schema/documents.ts";
+import { documentList, savedDocument } from "../schema/documents.ts";
 
-const path = z.object({
-  kind: documentKind,
-  id: z.string().describe('1 to 128 letters, digits, "_", "-", "." or "~".'),
-});
+const kind = z.enum(["view", "trail", "query"]);
+const id = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "1 to 64 letters, digits, dashes or underscores");
 
-export const documentsRoute = route({
+/** Of what people save, as JSON; lists answer it in full. */
+const MOST_CONTENT_BYTES = 256 << 10;
+
+/** What is kept of a saved thing beside its key and version. */
+const kept = z.object({ name: z.string(), owner: z.string(), content: z.unknown() });
+
+/** Documents, or Failure "unavailable" in a program that keeps none. */
+export function documentsOf(dependencies: ApiDependencies): Documents {
+  if (dependencies.documents === undefined)
+    throw new Failure("unavailable", "this program keeps no documents", { remedy: "Start it with a data directory." });
+  return dependencies.documents;
+}
+
+export const documentListRoute = route({
   path: "/documents/{kind}",
-  summary: "Saved views, trails or queries of this tenant",
-  pathParameters: path.pick({ kind: true }),
-  query: z.object({}),
+  summary: "Saved views, trails or queries, by id",
+  pathParameters: z.object({ kind }),
+  query: z.object(pageParameters(200, 1000)),
   answer: documentList,
-  async handle({ path: { kind }, visitor, dependencies }) {
-    return { documents: (await dependencies.documents.list(visitor.tenant, kind)).map(savedOf) };
+  async handle({ path, query, visitor, dependencies }) {
+    const name = fingerprint(["documents", visitor.tenant, path.kind]);
+    const after = query.cursor === undefined ? undefined : decodeCursor(name, query.cursor, id);
+    const page = await documentsOf(dependencies).list({ tenant: visitor.tenant, kind: path.kind }, query.limit, after);
+    return {
+      documents: page.documents.map(savedOf),
+      next: page.next === undefined ? null : encodeCursor(name, page.next),
+    };
   },
 });
 
 export const documentRoute = route({
   path: "/documents/{kind}/{id}",
-  summary: "One saved document",
-  description: "The `ETag` is its version.",
-  pathParameters: path,
+  summary: "One saved view, trail or query",
+  pathParameters: z.object({ kind, id }),
   query: z.object({}),
   answer: savedDocument,
-  async handle({ path: { kind, id }, headers, visitor, dependencies }) {
-    const document = await dependencies.documents.get({ tenant: visitor.tenant, kind, id });
-    if (document === undefined) throw new Failure("not-found", `there is no ${kind} ${id}`);
-    return answerDocument(document, headers.get("if-none-match"));
+  async handle({ path, visitor, dependencies }): Promise<Response> {
+    const found = await documentsOf(dependencies).get({ tenant: visitor.tenant, ...path });
+    if (found === undefined) throw new Failure("not-found", `no ${path.kind} ${path.id}`);
+    return tagged(savedOf(found));
   },
 });
 
-export const putDocumentRoute = route({
+export const documentWriteRoute = route({
   method: "put",
   path: "/documents/{kind}/{id}",
-  summary: "Save a document",
+  summary: "Writes a view, trail or query",
   description:
-    'For a new one send `If-None-Match: *`; to replace one, `If-Match: "<version>"` with the version it was read as. Answers `conflict` (409) if somebody else wrote in between.',
-  pathParameters: path,
+    'Says what it expects: `If-None-Match: *` for a new one, `If-Match: "<version>"` for the one that was read. Anything else there is a conflict (409).',
+  pathParameters: z.object({ kind, id }),
   query: z.object({}),
-  body: z.strictObject({ name: z.string().min(1).max(200), content: z.unknown() }),
+  body: z.strictObject({ name: z.string().max(200), content: z.unknown() }),
   answer: savedDocument,
-  async handle({ path: { kind, id }, body, headers, visitor, dependencies }) {
-    const document = await dependencies.documents.put(
-      { tenant: visitor.tenant, kind, id },
-      { name: body.name, content: body.content, owner: visitor.name, updatedMs: dependencies.clock.nowMs() },
-      expectedVersion(headers),
+  async handle({ path, body, headers, visitor, dependencies }): Promise<Response> {
+    const size = Buffer.byteLength(JSON.stringify(body.content ?? null));
+    if (size > MOST_CONTENT_BYTES)
+      throw new Failure("too-large", `content: ${size} bytes are more than ${MOST_CONTENT_BYTES}`, {
+        remedy: "Save less in one document.",
+      });
+    const documents = documentsOf(dependencies);
+    const key = { tenant: visitor.tenant, ...path };
+    const expected = expectedBy(headers);
+    const before = expected === "absent" ? undefined : await documents.get(key);
+    const owner = before === undefined ? visitor.name : kept.parse(before.content).owner;
+    return tagged(
+      savedOf(await documents.put(key, { name: body.name, owner, content: body.content ?? null }, expected)),
     );
-    return answerDocument(document, null);
   },
 });
 
-export const deleteDocumentRoute = route({
+export const documentRemoveRoute = route({
   method: "delete",
   path: "/documents/{kind}/{id}",
-  summary: "Delete a document",
-  description: 'With `If-Match: "<version>"`; answers 204.',
-  pathParameters: path,
+  summary: "Removes a view, trail or query",
+  description: '`If-Match: "<version>"` guards against removing what somebody else has written since.',
+  pathParameters: z.object({ kind, id }),
   query: z.object({}),
-  answer: z.unknown(),
-  async handle({ path: { kind, id }, headers, visitor, dependencies }) {
-    const expected = expectedVersion(headers);
-    if (expected === 0) throw new Failure("bad-request", "If-Match: which version is to be deleted?");
-    await dependencies.documents.remove({ tenant: visitor.tenant, kind, id }, expected);
-    return new Response(null, { status: 204, headers: { "cache-control": "no-store" } });
+  answer: z.undefined(),
+  async handle({ path, headers, visitor, dependencies }): Promise<Response> {
+    const expected = expectedBy(headers);
+    if (expected === "absent") throw new Failure("bad-request", "If-None-Match: what is not there cannot be removed");
+    await documentsOf(dependencies).remove({ tenant: visitor.tenant, ...path }, expected);
+    return new Response(null, { status: 204 });
   },
 });
 
-/** 0 for `If-None-Match: *`: there may be none yet. */
-function expectedVersion(headers: Headers): number {
-  const match = headers.get("if-match");
-  const none = headers.get("if-none-match");
-  if (match === null && none?.trim() === "*") return 0;
-  const version = /^"([1-9][0-9]{0,15})"$/.exec(match?.trim() ?? "")?.[1];
-  if (version === undefined || none !== null)
-    throw new Failure("bad-request", 'If-Match: send If-Match: "<version>", or If-None-Match: * for a new document');
-  return Number(version);
+function savedOf(document: StoredDocument): SavedDocument {
+  const { name, owner, content } = kept.parse(document.content);
+  return {
+    id: document.id,
+    kind: document.kind as SavedDocument["kind"],
+    version: document.version,
+    name,
+    owner,
+    updatedMs: document.updatedMs,
+    content,
+  };
 }
 
-function answerDocument(document: Document, ifNoneMatch: string | null): Response {
-  const tag = `"${document.version}"`;
-  const headers = { "content-type": "application/json", "cache-control": "no-cache", etag: tag };
-  const known = ifNoneMatch?.split(",").some((each) => each.trim().replace(/^W\//, "") === tag) ?? false;
-  return known
-    ? new Response(null, { status: 304, headers })
-    : new Response(JSON.stringify(savedOf(document)), { headers });
+function tagged(document: SavedDocument): Response {
+  return new Response(JSON.stringify(document), {
+    headers: { "content-type": "application/json", "cache-control": "no-store", etag: `"${document.version}"` },
+  });
 }
 
-function savedOf({ id, kind, version, name, owner, updatedMs, content }: Document): SavedDocument {
-  return { id, kind: kind as SavedDocument["kind"], version, name, owner, updatedMs, content };
+/** Throws bad-request where a write says nothing of what it expects: who writes blindly overwrites others. */
+function expectedBy(headers: Headers): Expected {
+  if (headers.get("if-none-match")?.trim() === "*") return "absent";
+  const match = headers.get("if-match")?.trim();
+  if (match === "*") return "any";
+  const version = /^"(\d{1,15})"$/.exec(match ?? "");
+  if (version === null)
+    throw new Failure("bad-request", 'If-Match: write If-Match: "<version>" or, for a new document, If-None-Match: *');
+  return Number(version[1]);
 }

@@ -39,7 +39,7 @@ export const closeSessionRoute = route({
   description: "Takes the cookie away; answers 204. A token that is removed from the token file ends its sessions too.",
   pathParameters: z.object({}),
   query: z.object({}),
-  answer: z.unknown(),
+  answer: z.undefined(),
   need: "nobody",
   async handle({ dependencies }) {
     return new Response(null, {

@@ -1,68 +1,64 @@
 import { z } from "zod";
-import { CALLABLE_FUNCTIONS } from "#engine/confined-functions.ts";
+import { isAllowedFunction } from "#engine/confined-functions.ts";
+import type { Engine } from "#engine/engine.ts";
+import { readRows } from "#engine/rows.ts";
 import { TABLES, VIEWS } from "#engine/schema/tables.ts";
 import type { SqlSchema } from "../contract/shapes.ts";
 import { route } from "../route.ts";
+import { sqlSchema } from "../schema/sql.ts";
 
-const sqlSchema: z.ZodType<SqlSchema> = z
-  .object({
-    tables: z.array(
-      z.object({
-        name: z.string(),
-        comment: z.string(),
-        columns: z.array(z.object({ name: z.string(), type: z.string() })),
-      }),
-    ),
-    functions: z.array(z.string()),
-  })
-  .meta({ id: "SqlSchema" });
-
-/** What people may read, the most asked for first. */
-export const TABLE_COMMENTS: Readonly<Record<string, string>> = {
-  spans: "Spans, a row each.",
-  logs: "Log records, a row each; `template` is the body without what varies.",
-  samples: "Data points of gauges and sums with the names and attributes of their series.",
-  histograms: "Data points of histograms, exponential histograms and summaries; `series_id` leads to `series`.",
-  series: "Metric series: name, type, unit and attributes; a row a day, use GROUP BY.",
-  exemplars: "Measurements that lead to the trace they were made in.",
-  traces: "One row a trace, kept by its spans as they come: aggregate it with GROUP BY trace_id.",
-  span_stats: "Spans counted by service, name, kind and minute; `duration_buckets` has 8 buckets per doubling.",
-  log_stats: "Log records counted by service, severity, template and minute.",
-  service_edges: "Calls between services: half edges by `edge_id`, aggregate them with GROUP BY edge_id.",
-  points: "Data points of gauges and sums without their series: what `samples` is made of.",
+/** What people find in each table, for completion and the reference. */
+const COMMENTS: Readonly<Record<string, string>> = {
+  spans: "One row a span. attributes['k'] and resource_attributes['k'] answer for every attribute.",
+  traces: "One row a trace and day, in parts: GROUP BY trace_id.",
+  span_stats: "Rate, errors and durations by service, name, kind and minute.",
+  service_edges: "Who calls whom, by hour: half calls that meet by edge_id.",
+  logs: "One row a log record. hasPhrase(lower(body), 'some words') uses the text index.",
+  log_stats: "Log records by service, severity, template and minute.",
+  series: "What is known of each series of a metric.",
+  points: "Data points of gauges and sums; `samples` has their attributes too.",
+  histograms: "Data points of histograms and summaries.",
+  exemplars: "Measurements that name the trace they were made in.",
+  samples: "Data points with the names and attributes of their series.",
 };
+/** Columns that are the loader's business. */
+const HIDDEN: ReadonlySet<string> = new Set(["tenant", "load"]);
 
-const DESCRIBE = `SELECT table, groupArray(name) AS names, groupArray(type) AS types FROM (
-    SELECT table, name, type FROM system.columns
-    WHERE database = currentDatabase() AND table IN {tables:Array(String)} ORDER BY table, position
-  ) GROUP BY table`;
+/** Reads the schema from the engine itself, once: it cannot change while the program runs. */
+export function sqlSchemaRoute() {
+  let known: Promise<SqlSchema> | undefined;
+  return route({
+    path: "/sql/schema",
+    summary: "Tables, columns and functions of POST /sql, for completion",
+    pathParameters: z.object({}),
+    query: z.object({}),
+    answer: sqlSchema,
+    handle({ dependencies }): Promise<SqlSchema> {
+      known ??= readSchema(dependencies.engine).catch((error: unknown) => {
+        known = undefined;
+        throw error;
+      });
+      return known;
+    },
+  });
+}
 
-export const sqlSchemaRoute = route({
-  path: "/sql/schema",
-  summary: "Tables, columns and functions that SQL may use",
-  description:
-    "For completion. Combinators such as `countIf` and `quantilesArray` are allowed on top of the functions.",
-  pathParameters: z.object({}),
-  query: z.object({}),
-  answer: sqlSchema,
-  async handle({ dependencies, signal }): Promise<SqlSchema> {
-    // The engine's own description knows the types of aliases and views, and columns that a later version added.
-    const readable = [...TABLES, ...VIEWS].map(({ name }) => name);
-    const { bytes } = await dependencies.engine.read(
-      { sql: DESCRIBE, parameters: { tables: readable }, format: "JSONCompact" },
-      signal,
-    );
-    const { data } = JSON.parse(Buffer.from(bytes).toString("utf8")) as { data: [string, string[], string[]][] };
-    const order = Object.keys(TABLE_COMMENTS);
-    return {
-      tables: data
-        .map(([name, names, types]) => ({
-          name,
-          comment: TABLE_COMMENTS[name] ?? "",
-          columns: names.map((column, index) => ({ name: column, type: types[index]! })),
-        }))
-        .sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name)),
-      functions: CALLABLE_FUNCTIONS,
-    };
-  },
-});
+async function readSchema(engine: Engine): Promise<SqlSchema> {
+  const names = [...TABLES.map(({ name }) => name), ...VIEWS.map(({ name }) => name)];
+  const columns = await readRows<[string, string, string]>(
+    engine,
+    "SELECT table, name, type FROM system.columns WHERE database = currentDatabase() AND table IN {names:Array(String)} ORDER BY table, position",
+    { names },
+  );
+  const functions = await readRows<[string]>(engine, "SELECT name FROM system.functions ORDER BY name");
+  return {
+    tables: names.map((name) => ({
+      name,
+      comment: COMMENTS[name] ?? "",
+      columns: columns.flatMap(([table, column, type]) =>
+        table === name && !HIDDEN.has(column) ? [{ name: column, type }] : [],
+      ),
+    })),
+    functions: functions.flatMap(([name]) => (isAllowedFunction(name) ? [name] : [])),
+  };
+}

@@ -1,19 +1,29 @@
 import { z } from "zod";
-import type { SavedDocument } from "../contract/shapes.ts";
-
-/** What people keep. The program keeps kinds of its own, which no route answers. */
-export const documentKind = z.enum(["view", "trail", "query"]);
+import type { DemoReveal, DemoState, SavedDocument, ServiceColours } from "../contract/shapes.ts";
+import { count, cursor } from "./statistics.ts";
 
 export const savedDocument: z.ZodType<SavedDocument> = z
   .object({
     id: z.string(),
-    kind: documentKind,
-    version: z.int().describe("Grows with every write; also the ETag."),
+    kind: z.enum(["view", "trail", "query"]),
+    version: count,
     name: z.string(),
-    owner: z.string().describe("Who wrote it last."),
+    owner: z.string(),
     updatedMs: z.number(),
-    content: z.unknown().describe("Any JSON of at most 256 KiB."),
+    content: z.unknown(),
   })
   .meta({ id: "SavedDocument" });
 
-export const documentList = z.object({ documents: z.array(savedDocument) }).meta({ id: "DocumentList" });
+export const documentList = z.object({ documents: z.array(savedDocument), next: cursor }).meta({ id: "DocumentList" });
+
+export const serviceColours: z.ZodType<ServiceColours> = z
+  .object({ slots: z.record(z.string(), z.int().min(0).max(7)) })
+  .meta({ id: "ServiceColours" });
+
+export const demoState: z.ZodType<DemoState> = z
+  .object({ running: z.boolean(), broken: z.boolean(), brokenSinceMs: z.number().nullable() })
+  .meta({ id: "DemoState" });
+
+export const demoReveal: z.ZodType<DemoReveal> = z
+  .object({ trouble: z.string(), title: z.string(), explanation: z.string(), affected: z.string() })
+  .meta({ id: "DemoReveal" });

@@ -1,178 +1,137 @@
-/**
- * Documents in an LMDB environment of their own (`documents.mdb`), copy-on-write: a crash leaves the last commit.
- *
- *   ["document", tenant, kind, id] → { version, text }     text: see encodeDraft
- *   ["totals", tenant, kind]       → { count, bytes }
- *   ["version"]                    → the last version given out
- *
- * A write looks, compares and writes in one transaction, of which there is one at a time, also among processes. Commits are
- * synchronised with the disk before they count (no overlapping sync).
- */
-import { mkdir, open as openFile } from "node:fs/promises";
-import { join } from "node:path";
-import { open, type RootDatabase } from "lmdb";
-import { describeError, Failure, isFailure } from "#runtime/failure.ts";
+import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
+import { open } from "lmdb";
+import type { Clock } from "#runtime/clock.ts";
+import { describeError, Failure } from "#runtime/failure.ts";
 import {
+  checkExpected,
   checkKey,
-  checkRoom,
-  checkVersion,
-  type Document,
-  type DocumentDraft,
+  contentText,
   type DocumentKey,
   type Documents,
-  type DocumentTotals,
-  encodeDraft,
+  type StoredDocument,
 } from "../documents.ts";
 
-interface Kept {
+/** A document as it lies in the file. Its key is [tenant, kind, id]; the last version given stands under [""]. */
+interface Entry {
   readonly version: number;
+  readonly updatedMs: number;
   readonly text: string;
 }
 
-type Database = RootDatabase<Kept | DocumentTotals | number, string[]>;
+const SEQUENCE = [""];
+/** Sorts behind every id, whose characters are all below it. */
+const BEHIND = "\u{10ffff}";
 
-const VERSION = ["version"];
-const MAP_BYTES = 2 ** 30;
-const ENOSPC = 28;
-const MDB_MAP_FULL = -30792;
-
-export interface LmdbDocumentsOptions {
-  /** Made if it is missing. */
-  readonly directory: string;
-}
-
-/** Throws "corrupt" when the files cannot be opened, "disk-full" when a write has no room. */
-export async function openLmdbDocuments({ directory }: LmdbDocumentsOptions): Promise<Documents> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  const path = join(directory, "documents.mdb");
-  await checkHeader(path);
-  const database = openDatabase(path);
-  const find = (key: DocumentKey): Kept | undefined => database.get(nameOf(key)) as Kept | undefined;
-
-  /** Within a transaction: `found` goes, `sizeBytes` comes. Throws "too-large" before it writes. */
-  function account({ tenant, kind }: DocumentKey, found: Kept | undefined, sizeBytes: number | undefined): void {
-    const name = ["totals", tenant, kind];
-    const before = (database.get(name) as DocumentTotals | undefined) ?? { count: 0, bytes: 0 };
-    const after = {
-      count: before.count - (found === undefined ? 0 : 1) + (sizeBytes === undefined ? 0 : 1),
-      bytes: before.bytes - (found === undefined ? 0 : Buffer.byteLength(found.text)) + (sizeBytes ?? 0),
-    };
-    checkRoom(kind, before, after);
-    database.put(name, after);
-  }
-
-  /** One transaction: `change` looks and writes; a Failure it throws, before it has written anything, is thrown on. */
-  async function commit<T>(change: () => T): Promise<T> {
-    try {
-      // A refusal has written nothing and is handed out, so that it cannot disturb other writes of the same batch.
-      const outcome = await database.transaction((): { value: T } | { failure: unknown } => {
-        try {
-          return { value: change() };
-        } catch (failure) {
-          return { failure };
-        }
-      });
-      if ("failure" in outcome) throw outcome.failure;
-      await database.flushed;
-      return outcome.value;
-    } catch (error) {
-      throw translate(error, path);
-    }
-  }
-
+/**
+ * Documents in an LMDB file: one writer at a time by LMDB's own lock, so that several processes may share it; a transaction
+ * resolves once it is synced to disk. Throws data-in-use or corrupt where the file cannot be opened.
+ */
+export function openLmdbDocuments(path: string, clock: Clock): Documents {
+  const store = openStore(path);
+  const keyOf = (key: DocumentKey): string[] => [key.tenant, key.kind, key.id];
+  const documentOf = (key: DocumentKey, entry: Entry): StoredDocument => ({
+    tenant: key.tenant,
+    kind: key.kind,
+    id: key.id,
+    version: entry.version,
+    updatedMs: entry.updatedMs,
+    content: JSON.parse(entry.text) as unknown,
+  });
+  /** Runs alone; what it throws leaves the store as it was and reaches the caller. */
+  const alone = async <T>(work: () => T): Promise<T> => {
+    let failed: unknown;
+    const result = await store.transaction(() => {
+      try {
+        return work();
+      } catch (error) {
+        // LMDB would commit what was done before; nothing was, since every check stands before the first write.
+        failed = error;
+        return undefined;
+      }
+    });
+    if (failed !== undefined) throw failed;
+    return result as T;
+  };
   return {
     async get(key) {
       checkKey(key);
-      const kept = find(key);
-      return kept === undefined ? undefined : read(key, kept, path);
+      const entry = store.get(keyOf(key)) as Entry | undefined;
+      return entry === undefined ? undefined : documentOf(key, entry);
     },
-    async list(tenant, kind) {
-      const range = { start: ["document", tenant, kind, ""], end: ["document", tenant, kind, "\uffff"] };
-      return [...database.getRange(range)].map(({ key, value }) =>
-        read({ tenant, kind, id: key[3]! }, value as Kept, path),
-      );
+    async list(of, limit, after) {
+      checkKey(of);
+      const documents: StoredDocument[] = [];
+      const start = [of.tenant, of.kind, after ?? ""];
+      for (const { key, value } of store.getRange({ start, end: [of.tenant, of.kind, BEHIND], limit: limit + 2 })) {
+        const id = (key as string[])[2]!;
+        if (id !== after) documents.push(documentOf({ ...of, id }, value as Entry));
+      }
+      return {
+        documents: documents.slice(0, limit),
+        next: documents.length > limit ? documents[limit - 1]!.id : undefined,
+      };
     },
-    async put({ tenant, kind, id }, draft, expected) {
-      const key = { tenant, kind, id };
+    async put(key, content, expected) {
       checkKey(key);
-      const text = encodeDraft(draft);
-      const kept = await commit((): Kept => {
-        const found = find(key);
-        checkVersion(key, found?.version, expected);
-        account(key, found, Buffer.byteLength(text));
-        const version = ((database.get(VERSION) as number | undefined) ?? 0) + 1;
-        database.put(VERSION, version);
-        database.put(nameOf(key), { version, text });
-        return { version, text };
+      const text = contentText(content);
+      return alone(() => {
+        const found = store.get(keyOf(key)) as Entry | undefined;
+        checkExpected(key, found?.version, expected);
+        const version = ((store.get(SEQUENCE) as number | undefined) ?? 0) + 1;
+        const entry: Entry = { version, updatedMs: clock.nowMs(), text };
+        store.putSync(SEQUENCE, version);
+        store.putSync(keyOf(key), entry);
+        return documentOf(key, entry);
       });
-      return read(key, kept, path);
     },
     async remove(key, expected) {
       checkKey(key);
-      await commit(() => {
-        const found = find(key);
-        if (found === undefined) throw new Failure("not-found", `there is no ${key.kind} ${key.id}`);
-        checkVersion(key, found.version, expected);
-        account(key, found, undefined);
-        database.remove(nameOf(key));
+      await alone(() => {
+        const found = store.get(keyOf(key)) as Entry | undefined;
+        if (found === undefined && expected === "any") throw new Failure("not-found", `no ${key.kind} ${key.id}`);
+        checkExpected(key, found?.version, expected);
+        store.removeSync(keyOf(key));
       });
     },
-    async [Symbol.asyncDispose]() {
-      await database.close();
-    },
+    [Symbol.asyncDispose]: () => store.close(),
   };
 }
 
+/** LMDB's mark in each of a file's two first pages, and how far into it. */
 const MAGIC = 0xbeefc0de;
-const MAGIC_OFFSET_BYTES = 24;
+const MAGIC_OFFSET = 24;
+const LEAST_BYTES = 8192;
 
-/** LMDB maps the file and believes it: one that is no database at all would take the process down with it. */
-async function checkHeader(path: string): Promise<void> {
-  let file: Awaited<ReturnType<typeof openFile>>;
+function openStore(path: string) {
+  checkFile(path);
   try {
-    file = await openFile(path, "r");
+    // With overlapping sync a commit resolves before it is on the disk.
+    return open<Entry | number, string[]>({
+      path,
+      encoding: "json",
+      noSubdir: true,
+      maxDbs: 1,
+      overlappingSync: false,
+    });
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return;
-    throw error;
+    throw new Failure("corrupt", `the state in ${path} cannot be opened: ${describeError(error)}`, { cause: error });
   }
+}
+
+/** LMDB does not look before it maps: on a file that is none of its own the process would die of a signal. */
+function checkFile(path: string): void {
+  if (!existsSync(path)) return;
+  const file = openSync(path, "r");
   try {
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(4), 0, 4, MAGIC_OFFSET_BYTES);
-    // An empty file is one that was just made.
-    if ((bytesRead > 0 || (await file.stat()).size > 0) && (bytesRead < 4 || buffer.readUInt32LE() !== MAGIC))
-      throw new Failure("corrupt", `${path} is no LMDB database`, {
-        remedy: "Restore the file from a backup, or move it away to begin without saved documents.",
+    const head = Buffer.alloc(MAGIC_OFFSET + 4);
+    const { size } = fstatSync(file);
+    if (size === 0) return;
+    readSync(file, head, 0, head.length, 0);
+    if (size < LEAST_BYTES || head.readUInt32LE(MAGIC_OFFSET) !== MAGIC)
+      throw new Failure("corrupt", `${path} is no LMDB file, or was cut off`, {
+        remedy: "Restore it from a backup, or move it away to begin without saved views, trails and queries.",
       });
   } finally {
-    await file.close();
+    closeSync(file);
   }
-}
-
-function openDatabase(path: string): Database {
-  try {
-    return open({ path, encoding: "json", noSubdir: true, overlappingSync: false, mapSize: MAP_BYTES });
-  } catch (error) {
-    throw new Failure("corrupt", `${path} cannot be opened: ${describeError(error)}`, { cause: error });
-  }
-}
-
-function nameOf({ tenant, kind, id }: DocumentKey): string[] {
-  return ["document", tenant, kind, id];
-}
-
-function read({ tenant, kind, id }: DocumentKey, { version, text }: Kept, path: string): Document {
-  let draft: DocumentDraft;
-  try {
-    draft = JSON.parse(text) as DocumentDraft;
-  } catch (error) {
-    throw new Failure("corrupt", `${path}: ${kind} ${id} is no JSON`, { cause: error });
-  }
-  return { tenant, kind, id, version, ...draft };
-}
-
-function translate(error: unknown, path: string): unknown {
-  if (isFailure(error)) return error;
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code === ENOSPC || code === "ENOSPC" || code === MDB_MAP_FULL)
-    return new Failure("disk-full", `${path}: no room to write`, { cause: error });
-  return error;
 }

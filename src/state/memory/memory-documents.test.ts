@@ -1,4 +1,4 @@
-import { describeDocuments } from "../documents.suite.ts";
+import { documentsSuite } from "../documents.suite.ts";
 import { openMemoryDocuments } from "./memory-documents.ts";
 
-describeDocuments("documents in memory", async () => openMemoryDocuments());
+documentsSuite("memory", openMemoryDocuments, false);

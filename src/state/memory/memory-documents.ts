@@ -1,73 +1,56 @@
+import type { Clock } from "#runtime/clock.ts";
 import { Failure } from "#runtime/failure.ts";
 import {
+  checkExpected,
   checkKey,
-  checkRoom,
-  checkVersion,
-  type Document,
-  type DocumentDraft,
+  contentText,
   type DocumentKey,
   type Documents,
-  type DocumentTotals,
-  encodeDraft,
+  type StoredDocument,
 } from "../documents.ts";
 
-interface Kept {
-  readonly key: DocumentKey;
-  readonly version: number;
-  readonly text: Buffer;
-}
-
-/** Documents that end with the process: for tests, and to say what the durable ones must do. */
-export function openMemoryDocuments(): Documents {
-  const documents = new Map<string, Kept>();
-  let version = 0;
-  const ofKind = (tenant: string, kind: string): Kept[] =>
-    [...documents.values()].filter(({ key }) => key.tenant === tenant && key.kind === kind);
+/** Documents that last as long as the process: for tests, and for a program without a data directory. */
+export function openMemoryDocuments(clock: Clock): Documents {
+  const stored = new Map<string, { readonly document: Omit<StoredDocument, "content">; readonly text: string }>();
+  let sequence = 0;
+  const nameOf = (key: DocumentKey): string => `${key.tenant}/${key.kind}/${key.id}`;
+  const read = (name: string): StoredDocument | undefined => {
+    const found = stored.get(name);
+    return found === undefined ? undefined : { ...found.document, content: JSON.parse(found.text) as unknown };
+  };
   return {
     async get(key) {
       checkKey(key);
-      const kept = documents.get(nameOf(key));
-      return kept === undefined ? undefined : read(kept);
+      return read(nameOf(key));
     },
-    async list(tenant, kind) {
-      return ofKind(tenant, kind)
-        .sort((a, b) => (a.key.id < b.key.id ? -1 : 1))
-        .map(read);
+    async list(of, limit, after) {
+      checkKey(of);
+      const prefix = `${of.tenant}/${of.kind}/`;
+      const names = [...stored.keys()]
+        .filter((name) => name.startsWith(prefix) && (after === undefined || name > prefix + after))
+        .sort()
+        .slice(0, limit + 1);
+      const documents = names.slice(0, limit).map((name) => read(name)!);
+      return { documents, next: names.length > limit ? documents.at(-1)!.id : undefined };
     },
-    async put({ tenant, kind, id }, draft, expected) {
-      const key = { tenant, kind, id };
+    async put(key, content, expected) {
       checkKey(key);
-      const text = Buffer.from(encodeDraft(draft));
-      checkVersion(key, documents.get(nameOf(key))?.version, expected);
-      const before = totals(ofKind(tenant, kind));
-      const others = totals(ofKind(tenant, kind).filter((kept) => kept.key.id !== id));
-      checkRoom(kind, before, { count: others.count + 1, bytes: others.bytes + text.length });
-      version += 1;
-      const kept: Kept = { key, version, text };
-      documents.set(nameOf(key), kept);
-      return read(kept);
+      const text = contentText(content);
+      const name = nameOf(key);
+      checkExpected(key, stored.get(name)?.document.version, expected);
+      const { tenant, kind, id } = key;
+      stored.set(name, { document: { tenant, kind, id, version: ++sequence, updatedMs: clock.nowMs() }, text });
+      return read(name)!;
     },
     async remove(key, expected) {
       checkKey(key);
-      const found = documents.get(nameOf(key));
-      if (found === undefined) throw new Failure("not-found", `there is no ${key.kind} ${key.id}`);
-      checkVersion(key, found.version, expected);
-      documents.delete(nameOf(key));
+      const found = stored.get(nameOf(key));
+      if (found === undefined && expected === "any") throw new Failure("not-found", `no ${key.kind} ${key.id}`);
+      checkExpected(key, found?.document.version, expected);
+      stored.delete(nameOf(key));
     },
     async [Symbol.asyncDispose]() {
-      documents.clear();
+      stored.clear();
     },
   };
-}
-
-function totals(documents: readonly Kept[]): DocumentTotals {
-  return { count: documents.length, bytes: documents.reduce((sum, { text }) => sum + text.length, 0) };
-}
-
-function nameOf({ tenant, kind, id }: DocumentKey): string {
-  return `${tenant}/${kind}/${id}`;
-}
-
-function read({ key, version, text }: Kept): Document {
-  return { ...key, version, ...(JSON.parse(text.toString()) as DocumentDraft) };
 }
