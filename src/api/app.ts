@@ -113,7 +113,8 @@ async function answerRoute(
   const request = context.req.raw;
   const visitor = admit(dependencies.access, requestOf(context), route.need);
   const query = validate(
-    route.query.strict(),
+    // A route that takes parameters of any name says so with a catchall.
+    route.query.def.catchall === undefined ? route.query.strict() : route.query,
     readParameters(new URL(request.url).searchParams, listParameters(route.query)),
   );
   const path = validate(route.pathParameters, pathParameters);
