@@ -119,18 +119,20 @@ async function answerRoute(
   );
   const path = validate(route.pathParameters, pathParameters);
   const body = await readBody(route, request);
-  const question = new Question(
-    dependencies.engine,
-    { tenant: visitor.tenant, nowUnixNano: dependencies.clock.nowUnixNano(), limits: READ_LIMITS },
-    request.signal,
-  );
+  const newQuestion = (): Question =>
+    new Question(
+      dependencies.engine,
+      { tenant: visitor.tenant, nowUnixNano: dependencies.clock.nowUnixNano(), limits: READ_LIMITS },
+      request.signal,
+    );
   const asked = {
     path,
     query,
     body,
     headers: request.headers,
     visitor,
-    question,
+    question: newQuestion(),
+    newQuestion,
     dependencies,
     signal: request.signal,
   };
