@@ -1,6 +1,7 @@
 import { Socket } from "node:net";
 import type { Pool, PoolClient } from "pg";
 import type { Channel } from "./channel.ts";
+import { log } from "./log.ts";
 import { loadInstrumented, meter, SERVICE, VERSION } from "./telemetry.ts";
 
 const pg = loadInstrumented("pg");
@@ -81,6 +82,12 @@ export function openDatabase(channel: Channel, options: DatabaseOptions): Databa
       return await opened().connect();
     } catch (error) {
       timeouts.add(1, { "db.client.connection.pool.name": poolName });
+      log.error("no database connection became free", error, {
+        "db.client.connection.pool.name": poolName,
+        "shop.database.open_connections": pool?.totalCount ?? 0,
+        "shop.database.idle_connections": pool?.idleCount ?? 0,
+        "shop.database.waiting_requests": pool?.waitingCount ?? 0,
+      });
       throw error;
     } finally {
       waitTime.record((performance.now() - started) / 1000, { "db.client.connection.pool.name": poolName });

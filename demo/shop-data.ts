@@ -79,7 +79,7 @@ SELECT i, '${region}', '${suffix}-' || i, ${pick(CATEGORIES, salt + 1)}, ${pick(
 FROM generate_series(1, ${LISTINGS_PER_REGION}) i;
 CREATE INDEX listings_popular_${suffix} ON listings_${suffix} (popularity DESC);
 CREATE INDEX listings_category_${suffix} ON listings_${suffix} (category, popularity DESC);
-ANALYZE listings_${suffix} (id, category, popularity);
+ANALYZE listings_${suffix} (id, region, category, popularity);
 ${searchIndex(region)};
 INSERT INTO stock SELECT '${region}', i, tier, 100000 FROM generate_series(1, ${STOCKED_PER_REGION}) i, unnest(${textArray(TIERS)}) tier;
 `;

@@ -10,8 +10,8 @@ const LOCK = {
   name: "lock-stock",
   text: "SELECT listing_id FROM stock WHERE tier = $1 ORDER BY region, listing_id FOR UPDATE",
 };
-const SHELVES = 45;
-const PAUSE_MS = 800;
+const SHELVES = 70;
+const PAUSE_MS = 500;
 const WAREHOUSE = "warehouse.example";
 
 export interface StockRecount {
@@ -23,7 +23,7 @@ export interface StockRecount {
 
 /**
  * Counts stock as a careless job would: it locks every row of a tier's allotment, asks the warehouse shelf by shelf while it
- * holds them (about five seconds), and only then commits. Whoever buys from that allotment queues behind it.
+ * holds them (about eight seconds), and only then commits. Whoever buys from that allotment queues behind it.
  */
 export function openStockRecount(channel: Channel, database: Database): StockRecount {
   let running: { readonly aborted: AbortController; readonly done: Promise<void> } | null = null;
@@ -43,7 +43,7 @@ export function openStockRecount(channel: Channel, database: Database): StockRec
               hostname: WAREHOUSE,
               stickyKey: tier,
             });
-            if (shelf % 15 === 0)
+            if (shelf % 20 === 0)
               printLine(`recount[${tier}]: shelf ${shelf}/${SHELVES} counted, transaction still open`);
           }
         });

@@ -106,7 +106,7 @@ export const TROUBLES: readonly Trouble[] = [
       span: "pg-pool.connect",
       attribute: "service.version",
       value: version,
-      log: { service: "checkout", contains: "request failed" },
+      log: { service: "checkout", contains: "no database connection became free" },
       metric: "db.client.connection.wait_time",
     }),
   },

@@ -10,6 +10,8 @@ export interface RouteRequest<Path, Query, Body> {
   readonly headers: Headers;
   readonly visitor: Visitor;
   readonly question: Question;
+  /** Another question of the same visitor, asked later: for answers that go on. */
+  readonly newQuestion: () => Question;
   readonly dependencies: ApiDependencies;
   readonly signal: AbortSignal;
 }

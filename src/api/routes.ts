@@ -1,6 +1,15 @@
 import type { Route } from "./route.ts";
 import { homeRoute } from "./routes/home.ts";
-import { logFacetRoute, logFieldsRoute, logHistogramRoute, logsRoute } from "./routes/logs.ts";
+import {
+  logContextRoute,
+  logFacetRoute,
+  logFieldsRoute,
+  logHistogramRoute,
+  logPatternsRoute,
+  logsRoute,
+  logTailRoute,
+} from "./routes/logs.ts";
+import { operationsRoute, serviceGraphRoute } from "./routes/service-graph.ts";
 import { servicesRoute } from "./routes/service-list.ts";
 import {
   differencesRoute,
@@ -20,6 +29,8 @@ export function apiRoutes(startedMs: number): readonly Route[] {
     statusRoute(startedMs),
     homeRoute(startedMs),
     servicesRoute,
+    operationsRoute,
+    serviceGraphRoute,
     tracesRoute,
     traceRoute,
     spanRoute,
@@ -33,6 +44,9 @@ export function apiRoutes(startedMs: number): readonly Route[] {
     logHistogramRoute,
     logFacetRoute,
     logFieldsRoute,
+    logPatternsRoute,
+    logContextRoute,
+    logTailRoute(),
     sqlRoute,
   ];
 }

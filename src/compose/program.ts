@@ -66,26 +66,8 @@ export async function startProgram(settings: Settings, context: ProgramContext):
       warn: (message) => log.warn(message),
     });
 
+    let closing: Promise<boolean> | undefined;
     const counts = new LimitCounts();
-    let answerUi: (request: IncomingMessage, response: ServerResponse) => void = answerStarting;
-    let answerOtlp = answerUi;
-    const ui = stack.use(
-      await openHttpServer((request, response) => answerUi(request, response), { ...listen, flag: "--listen" }, counts),
-    );
-    const otlpHttp =
-      httpAddress === undefined
-        ? undefined
-        : stack.use(
-            await openHttpServer(
-              (request, response) => answerOtlp(request, response),
-              { ...httpAddress, flag: "--otlp-http" },
-              counts,
-            ),
-          );
-
-    const store = stack.use(await openStore(settings, dataDir, clock, log));
-    const { engine, ingest } = store;
-
     const admission = new Admission(
       {
         ...ADMISSION_DEFAULTS,
@@ -95,6 +77,30 @@ export async function startProgram(settings: Settings, context: ProgramContext):
       clock,
       counts,
     );
+    const makeRoom = (): boolean => admission.evictSlow();
+    let answerUi: (request: IncomingMessage, response: ServerResponse) => void = answerStarting;
+    let answerOtlp = answerUi;
+    const ui = stack.use(
+      await openHttpServer(
+        (request, response) => answerUi(request, response),
+        { ...listen, flag: "--listen", makeRoom, silenceMs: 0 },
+        counts,
+      ),
+    );
+    const otlpHttp =
+      httpAddress === undefined
+        ? undefined
+        : stack.use(
+            await openHttpServer(
+              (request, response) => answerOtlp(request, response),
+              { ...httpAddress, flag: "--otlp-http", makeRoom },
+              counts,
+            ),
+          );
+
+    const store = stack.use(await openStore(settings, dataDir, clock, log));
+    const { engine, ingest } = store;
+
     const quotas = new Quotas(QUOTA_DEFAULTS, clock, counts);
     const onError = (error: unknown): void => log.error("request failed", { error: describeError(error) });
     const receiver = {
@@ -112,8 +118,8 @@ export async function startProgram(settings: Settings, context: ProgramContext):
         ? undefined
         : stack.use(
             await openGrpcServer(
-              createOtlpGrpcHandler(receiver),
-              { ...grpcAddress, flag: "--otlp-grpc", clock },
+              createOtlpGrpcHandler({ ...receiver, isServing: () => closing === undefined }),
+              { ...grpcAddress, flag: "--otlp-grpc", clock, makeRoom },
               counts,
             ),
           );
@@ -160,7 +166,6 @@ export async function startProgram(settings: Settings, context: ProgramContext):
       );
     log.info("ready", { seconds: Math.round(clock.monotonicMs() - started) / 1000, data: dataDir });
 
-    let closing: Promise<boolean> | undefined;
     const close = (): Promise<boolean> => {
       closing ??= (async () => {
         // Senders first: what they were told is kept is then all that there is to load.

@@ -2,9 +2,9 @@ import { ABSENT, type AttributeColumns, AttributeType, type Batch, type Refs } f
 import { ByteText } from "#pipeline/byte-text.ts";
 import type { Bytes } from "#pipeline/bytes.ts";
 import type { TimeHalves } from "#pipeline/time-window.ts";
-import { NUMBER_BYTES, printScalar, printValue } from "#pipeline/value-text.ts";
+import { printScalar, printValue } from "#pipeline/value-text.ts";
 import { ByteDictionary, indexRefs } from "./native-dictionary.ts";
-import { ChunkPool, copyBytes, type NativeWriter, putVarint } from "./native-writer.ts";
+import { ChunkPool, copyBytes, type NativeWriter, putVarint, STRING_SLACK_BYTES } from "./native-writer.ts";
 
 /**
  * Columns of decoded batches written as columns of a Native block. A block takes its rows from ranges of several batches;
@@ -63,10 +63,10 @@ export function writeStrings<R extends Range>(
     const { start, length } = refsOf(range);
     let row = range.from;
     while (row < to) {
-      out.reserve(length[row]! + 5);
+      out.reserve(length[row]! + STRING_SLACK_BYTES);
       // Constant inside the loop: that is what makes access to them cheap.
       const { bytes, view } = out;
-      const limit = bytes.length - 5;
+      const limit = bytes.length - STRING_SLACK_BYTES;
       let { position } = out;
       for (; row < to; row++) {
         const size = length[row]!;
@@ -289,9 +289,9 @@ export function writeValues(
   const { type, low, high } = columns;
   let i = from;
   while (i < to) {
-    out.reserve(type[i] === AttributeType.string ? high[i]! + 5 : NUMBER_BYTES + 1);
+    out.reserve((type[i] === AttributeType.string ? high[i]! : 0) + STRING_SLACK_BYTES);
     const { bytes, view } = out;
-    const limit = bytes.length - 5;
+    const limit = bytes.length - STRING_SLACK_BYTES;
     let { position } = out;
     for (; i < to; i++) {
       const kind = type[i]!;
@@ -303,7 +303,7 @@ export function writeValues(
         copyBytes(body, low[i]!, bytes, view, position, length);
         position += length;
       } else if (kind <= AttributeType.double) {
-        if (position + NUMBER_BYTES + 1 > limit + 5) break;
+        if (position > limit) break;
         const end = printScalar(bytes, position + 1, kind, low[i]!, high[i]!);
         bytes[position] = end - position - 1;
         position = end;

@@ -1,6 +1,6 @@
 import type { Refs } from "#model/batch.ts";
 import { Bytes } from "#pipeline/bytes.ts";
-import { copyBytes, type NativeWriter, putVarint } from "./native-writer.ts";
+import { copyBytes, type NativeWriter, putVarint, STRING_SLACK_BYTES } from "./native-writer.ts";
 
 /**
  * The dictionary of one LowCardinality(String) column of one block, keyed on bytes; no string is made.
@@ -106,14 +106,7 @@ export class ByteDictionary {
   }
 
   #equals(entry: number, source: Bytes, start: number): boolean {
-    const { bytes, view } = this.#entries;
-    const at = this.#starts[entry]!;
-    const length = this.#lengths[entry]!;
-    let i = 0;
-    for (; i + 4 <= length; i += 4)
-      if (view.getInt32(at + i, true) !== source.view.getInt32(start + i, true)) return false;
-    for (; i < length; i++) if (bytes[at + i] !== source.bytes[start + i]) return false;
-    return true;
+    return equalBytes(this.#entries, this.#starts[entry]!, source, start, this.#lengths[entry]!);
   }
 
   #enter(source: Bytes, start: number, length: number, hash: number): number {
@@ -125,8 +118,8 @@ export class ByteDictionary {
       hashes.set(this.#hashes);
       this.#hashes = hashes;
     }
-    if (this.#used + length + 5 > this.#entries.bytes.length) {
-      const larger = new Uint8Array(Math.max(this.#entries.bytes.length * 2, this.#used + length + 5));
+    if (this.#used + length + STRING_SLACK_BYTES > this.#entries.bytes.length) {
+      const larger = new Uint8Array(Math.max(this.#entries.bytes.length * 2, this.#used + length + STRING_SLACK_BYTES));
       larger.set(this.#entries.bytes.subarray(0, this.#used));
       this.#entries = new Bytes(larger);
     }
@@ -161,6 +154,14 @@ export class ByteDictionary {
   }
 }
 
+function equalBytes(left: Bytes, at: number, right: Bytes, start: number, length: number): boolean {
+  let i = 0;
+  for (; i + 4 <= length; i += 4)
+    if (left.view.getInt32(at + i, true) !== right.view.getInt32(start + i, true)) return false;
+  for (; i < length; i++) if (left.bytes[at + i] !== right.bytes[start + i]) return false;
+  return true;
+}
+
 function doubled(column: Uint32Array): Uint32Array<ArrayBuffer> {
   const larger = new Uint32Array(column.length * 2);
   larger.set(column);
@@ -193,7 +194,17 @@ export function indexRefs(
   at: number,
 ): void {
   const { start, length } = refs;
+  /** The value before: often the same again. */
+  let lastStart = 0;
+  let lastLength = 0;
+  let lastEntry = 0;
   for (let row = from; row < to; row++) {
-    indices[at + row - from] = dictionary.index(body, start[row]!, length[row]!);
+    const size = length[row]!;
+    if (size !== lastLength || !equalBytes(body, start[row]!, body, lastStart, size)) {
+      lastStart = start[row]!;
+      lastLength = size;
+      lastEntry = dictionary.index(body, lastStart, size);
+    }
+    indices[at + row - from] = lastEntry;
   }
 }

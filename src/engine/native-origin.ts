@@ -149,7 +149,7 @@ function writeOwnerAttributes<R extends Range>(
 /** The most bytes these values can take as text: JSON escapes make at most six bytes of one. */
 function valuesBound(columns: AttributeColumns, from: number, to: number): number {
   const { type, high } = columns;
-  let bound = 0;
+  let bound = 64;
   for (let i = from; i < to; i++) {
     const kind = type[i]!;
     bound += 64;

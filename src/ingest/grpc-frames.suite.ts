@@ -3,11 +3,10 @@
 export const FrameType = {
   data: 0,
   headers: 1,
-  priority: 2,
   resetStream: 3,
   settings: 4,
   ping: 6,
-  windowUpdate: 8,
+  goaway: 7,
   continuation: 9,
 } as const;
 
@@ -53,10 +52,19 @@ export const CALL_FIELDS = {
   te: "trailers",
 } as const;
 
+/** The frames in what a server sent, in order. */
+export function framesOf(received: string): { type: number; flags: number; stream: number }[] {
+  const bytes = Buffer.from(received, "latin1");
+  const frames: { type: number; flags: number; stream: number }[] = [];
+  for (let at = 0; at + 9 <= bytes.length; at += 9 + bytes.readUIntBE(at, 3))
+    frames.push({ type: bytes[at + 3]!, flags: bytes[at + 4]!, stream: bytes.readUInt32BE(at + 5) });
+  return frames;
+}
+
 /** The error code of the GOAWAY in what a server sent, if there is one. */
 export function goawayCode(received: string): number | undefined {
   const bytes = Buffer.from(received, "latin1");
   for (let at = 0; at + 9 <= bytes.length; at += 9 + bytes.readUIntBE(at, 3))
-    if (bytes[at + 3] === 7 && at + 17 <= bytes.length) return bytes.readUInt32BE(at + 13);
+    if (bytes[at + 3] === FrameType.goaway && at + 17 <= bytes.length) return bytes.readUInt32BE(at + 13);
   return undefined;
 }

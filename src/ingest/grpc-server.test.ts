@@ -7,6 +7,7 @@ import {
   END_STREAM,
   FrameType,
   frame,
+  framesOf,
   goawayCode,
   literalFields,
   PREFACE,
@@ -176,6 +177,19 @@ describe("slow and silent peers", () => {
     expect(await answerOf(stream)).toMatchObject({ status: 4, resetCode: 0 });
     expect(at.admission.status()).toMatchObject({ bytes: 0, requests: 0 });
     expect((await call(session, TRACES, Buffer.alloc(10))).status).toBe(0);
+  });
+
+  it("that go on sending after they were refused are stopped, once the answer is out", async () => {
+    const at = await open();
+    const raw = await openRawConnection(at.server.port);
+    raw.send(PREFACE);
+    raw.send(frame(FrameType.headers, END_HEADERS, 1, literalFields({ ...CALL_FIELDS, ":path": "/a.B/C" })));
+    const stopped = frame(FrameType.resetStream, 0, 1, Buffer.alloc(4)).toString("latin1");
+    const received = await raw.received(stopped);
+    expect(framesOf(received).filter(({ stream }) => stream === 1)).toEqual([
+      { type: FrameType.headers, flags: END_HEADERS | END_STREAM, stream: 1 },
+      { type: FrameType.resetStream, flags: 0, stream: 1 },
+    ]);
   });
 
   it("that take no answer are not waited for", async () => {

@@ -5,21 +5,23 @@
  * What may work later is UNAVAILABLE or RESOURCE_EXHAUSTED with a RetryInfo detail, which tells OTLP senders to repeat it;
  * everything else tells them not to (OTLP specification, "OTLP/gRPC Response").
  */
-import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { Access } from "#access/access.ts";
 import { tenantOf } from "#access/tenant.ts";
 import type { Signal } from "#model/batch.ts";
 import type { Clock } from "#runtime/clock.ts";
 import { describeError, Failure } from "#runtime/failure.ts";
+import type { ContentEncoding } from "#wire/compression.ts";
+import { encodeExportResponse, encodeStatus } from "#wire/otlp-answer.ts";
 import type { Admission } from "./admission.ts";
 import type { LimitCounts } from "./admission-counts.ts";
 import { frameMessage, type GrpcMessage, GrpcViolation, readMessage } from "./grpc-message.ts";
 import type { GrpcConnection, GrpcHandler } from "./grpc-server.ts";
 import { encodeGrpcMessage, GrpcStatus, grpcStatusOf, parseGrpcTimeout } from "./grpc-status.ts";
 import { BODY_DEFAULTS, type BodyLimits } from "./http-body.ts";
-import { type ContentEncoding, encodingOf } from "./http-content.ts";
+import { encodingOf } from "./http-content.ts";
 import type { Ingest } from "./ingest.ts";
-import { encodeExportResponse, encodeStatus } from "./otlp-http-answer.ts";
+
 import type { Quotas } from "./quota.ts";
 
 export interface OtlpGrpcOptions {
@@ -157,8 +159,7 @@ export function createOtlpGrpcHandler(options: OtlpGrpcOptions): GrpcHandler {
     const httpStatus = httpRefusal(headers);
     if (httpStatus !== undefined) {
       connection.noteAnswer();
-      stream.respond({ ":status": httpStatus, ...(httpStatus === 405 ? { allow: "POST" } : {}) }, { endStream: true });
-      stream.close(constants.NGHTTP2_NO_ERROR);
+      respondAtOnce(stream, { ":status": httpStatus, ...(httpStatus === 405 ? { allow: "POST" } : {}) });
       return;
     }
     const signal = EXPORTS.get(path);
@@ -229,10 +230,22 @@ function refuse(stream: ServerHttp2Stream, connection: GrpcConnection, refusal: 
     headers["grpc-status-details-bin"] = Buffer.from(encodeStatus("protobuf", status, message, retryAfterSeconds))
       .toString("base64")
       .replace(/=+$/, "");
-  const incomplete = !stream.readableEnded;
+  respondAtOnce(stream, headers);
+}
+
+/** How long a sender that was answered early may go on sending before it is stopped. */
+const LINGER_MS = 1_000;
+
+/**
+ * Answers with headers alone, whether or not the sender is done. A gRPC client stops sending by itself when it sees the answer;
+ * one that does not is asked to (RST_STREAM with NO_ERROR, RFC 9113 section 8.1), but not at once: nghttp2 drops an answer that
+ * is still queued when its stream is reset.
+ */
+function respondAtOnce(stream: ServerHttp2Stream, headers: OutgoingHttpHeaders): void {
   stream.respond(headers, { endStream: true });
-  // Answered before the sender is done: NO_ERROR asks it to stop sending (RFC 9113, section 8.1).
-  if (incomplete) stream.close(constants.NGHTTP2_NO_ERROR);
+  stream.resume();
+  const linger = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), LINGER_MS);
+  stream.on("close", () => clearTimeout(linger));
 }
 
 function describe(failure: Failure): Refusal {

@@ -72,6 +72,13 @@ export function writeTemplate(source: Bytes, start: number, length: number, targ
   return writeLine(source, at, end, target);
 }
 
+/** Without the blank lines and blanks before. */
+function writeTrimmed(source: Bytes, start: number, end: number, target: Bytes): number {
+  let at = start;
+  while (at < end && source.bytes[at] !== ESCAPE && (TABLE[source.bytes[at]!]! & BLANK) !== 0) at++;
+  return writeLine(source, at, end, target);
+}
+
 /** Of plain text, the first line. */
 function writeLine(source: Bytes, start: number, end: number, target: Bytes): number {
   const { bytes, view } = source;
@@ -117,7 +124,11 @@ function writeLine(source: Bytes, start: number, end: number, target: Bytes): nu
         let all = HEX_LETTER;
         for (; to < end; to++) {
           const next = TABLE[bytes[to]!]!;
-          if ((next & WORD) === 0) break;
+          if ((next & WORD) === 0) {
+            // `13:55:36` and the like at one go: what follows would be joined to it anyway.
+            if ((some & DIGIT) === 0 || JOINS[bytes[to]!] === 0 || to + 1 === end) break;
+            if ((TABLE[bytes[to + 1]!]! & DIGIT) === 0) break;
+          }
           some |= next;
           all &= next;
         }
@@ -149,7 +160,7 @@ function writeLine(source: Bytes, start: number, end: number, target: Bytes): nu
       }
       out[written++] = byte;
       if (at < plainQuotes || (byte === 34 ? noDouble : noSingle) || !opens(bytes, start, at)) continue;
-      const close = closing(bytes, at + 1, end, byte);
+      const close = closing(source, at + 1, end, byte);
       if (close < 0) {
         if (byte === 34) noDouble = true;
         else noSingle = true;
@@ -166,7 +177,7 @@ function writeLine(source: Bytes, start: number, end: number, target: Bytes): nu
 }
 
 /**
- * Whether one of four bytes is a digit, an `@`, a quote or a control character (or may be: `:;<=>?#&` are taken along).
+ * Whether one of four bytes is a digit, an `@`, a quote or a control character (or may be: `#` and `&` are taken along).
  * x has a byte below n: (x - n…n) & ~x & 0x80…80, for n up to 0x80 (Anderson, Bit Twiddling Hacks).
  */
 function hasSpecial(word: number): boolean {
@@ -174,7 +185,7 @@ function hasSpecial(word: number): boolean {
   const sign = word ^ 0x40404040;
   const quote = (word & 0xfafafafa) ^ 0x22222222;
   const bits =
-    ((digit - 0x10101010) & ~digit) |
+    ((digit - 0x0a0a0a0a) & ~digit) |
     ((sign - 0x01010101) & ~sign) |
     ((quote - 0x01010101) & ~quote) |
     ((word - 0x20202020) & ~word);
@@ -241,26 +252,39 @@ function opens(source: Uint8Array, start: number, at: number): boolean {
 }
 
 /** Where the quote ends, backslash escapes respected; a single quote only where no word follows. -1 if nowhere. */
-function closing(source: Uint8Array, from: number, end: number, quote: number): number {
+function closing({ bytes, view }: Bytes, from: number, end: number, quote: number): number {
   for (let at = from; at < end; at++) {
-    const byte = source[at]!;
+    while (at + 4 <= end && !hasQuoteOrEscape(view.getInt32(at, true))) at += 4;
+    const byte = bytes[at]!;
+    if (at === end || byte === 10) return -1;
     if (byte === 92) at++;
-    else if (byte === 10) return -1;
-    else if (byte === quote && (quote === 34 || at + 1 === end || !isWord(source[at + 1]!))) return at;
+    else if (byte === quote && (quote === 34 || at + 1 === end || !isWord(bytes[at + 1]!))) return at;
   }
   return -1;
 }
 
+/** Whether one of four bytes is a quote, a backslash or a control character (or `#` or `&`). */
+function hasQuoteOrEscape(word: number): boolean {
+  const quote = (word & 0xfafafafa) ^ 0x22222222;
+  const slash = word ^ 0x5c5c5c5c;
+  const bits = ((quote - 0x01010101) & ~quote) | ((slash - 0x01010101) & ~slash) | ((word - 0x20202020) & ~word);
+  return (bits & 0x80808080) !== 0;
+}
+
 const LINE_KEYS = ["msg", "message", "event", "body"].map((key) => new TextEncoder().encode(key));
+
+/** Place in LINE_KEYS, LINE_KEYS.length if it is none of them. */
+function lineRank(source: Uint8Array, start: number, end: number): number {
+  for (let rank = 0; rank < LINE_KEYS.length; rank++) if (equals(source, start, end, LINE_KEYS[rank]!)) return rank;
+  return LINE_KEYS.length;
+}
 
 /** Whether `msg=` or the like stands right before `at`. */
 function namesTheLine(source: Uint8Array, start: number, at: number): boolean {
   if (at - 1 < start || source[at - 1] !== 61) return false;
-  return LINE_KEYS.some((key) => {
-    const from = at - 1 - key.length;
-    if (from < start || (from > start && isWord(source[from - 1]!))) return false;
-    return key.every((byte, i) => source[from + i] === byte);
-  });
+  let from = at - 1;
+  while (from > start && at - from < 10 && isWord(source[from - 1]!)) from--;
+  return lineRank(source, from, at - 1) < LINE_KEYS.length;
 }
 
 /** Cuts an unfinished UTF-8 sequence off the end. */
@@ -284,7 +308,8 @@ class JsonBody {
   readonly #line = new Bytes(new Uint8Array(SCAN_LIMIT_BYTES));
 
   /** -1 if this is no JSON object: then it is plain text. */
-  write({ bytes: source }: Bytes, start: number, end: number, target: Bytes): number {
+  write(body: Bytes, start: number, end: number, target: Bytes): number {
+    const source = body.bytes;
     const keys = this.#keys;
     keys.length = 0;
     let best = LINE_KEYS.length;
@@ -295,17 +320,17 @@ class JsonBody {
     for (;;) {
       if (at >= end || source[at] !== 34) return -1;
       const keyStart = at + 1;
-      const keyEnd = stringEnd(source, keyStart, end);
+      const keyEnd = stringEnd(body, keyStart, end);
       if (keyEnd < 0) return -1;
       if (keys.length < JSON_KEY_LIMIT) keys.push({ start: keyStart, end: keyEnd });
       at = skipBlanks(source, keyEnd + 1, end);
       if (at >= end || source[at] !== 58) return -1;
       at = skipBlanks(source, at + 1, end);
       if (at < end && source[at] === 34) {
-        const valueEnd = stringEnd(source, at + 1, end);
+        const valueEnd = stringEnd(body, at + 1, end);
         if (valueEnd < 0) return -1;
-        const rank = LINE_KEYS.findIndex((key) => equals(source, keyStart, keyEnd, key));
-        if (rank >= 0 && rank < best) {
+        const rank = lineRank(source, keyStart, keyEnd);
+        if (rank < best) {
           best = rank;
           bestStart = at + 1;
           bestEnd = valueEnd;
@@ -313,7 +338,7 @@ class JsonBody {
         }
         at = valueEnd + 1;
       } else {
-        at = valueEnd(source, at, end);
+        at = otherEnd(body, at, end);
         if (at < 0) return -1;
       }
       at = skipBlanks(source, at, end);
@@ -322,7 +347,13 @@ class JsonBody {
       if (source[at] !== 44) return -1;
       at = skipBlanks(source, at + 1, end);
     }
-    if (best < LINE_KEYS.length) return this.#writeLine(source, bestStart, bestEnd, target);
+    if (best < LINE_KEYS.length) {
+      const lineEnd = Math.min(bestEnd, bestStart + SCAN_LIMIT_BYTES);
+      let isPlain = true;
+      for (let i = bestStart; i < lineEnd; i++) isPlain = isPlain && source[i] !== 92;
+      if (isPlain) return writeTrimmed(body, bestStart, lineEnd, target);
+      return this.#writeLine(source, bestStart, bestEnd, target);
+    }
     return this.#writeShape(source, target.bytes);
   }
 
@@ -341,9 +372,7 @@ class JsonBody {
       }
       line[length++] = byte;
     }
-    let from = 0;
-    while (from < length && (TABLE[line[from]!]! & BLANK) !== 0) from++;
-    return writeLine(this.#line, from, length, target);
+    return writeTrimmed(this.#line, 0, length, target);
   }
 
   /** `{a,b,c}`: the keys in byte order, those with digits as one mark. */
@@ -384,23 +413,25 @@ function skipBlanks(source: Uint8Array, from: number, end: number): number {
 }
 
 /** The closing quote of a string whose content starts at `from`; -1 if there is none. */
-function stringEnd(source: Uint8Array, from: number, end: number): number {
+function stringEnd({ bytes, view }: Bytes, from: number, end: number): number {
   for (let at = from; at < end; at++) {
-    const byte = source[at]!;
-    if (byte === 34) return at;
-    if (byte === 92) at++;
+    while (at + 4 <= end && !hasQuoteOrEscape(view.getInt32(at, true))) at += 4;
+    if (at === end) return -1;
+    if (bytes[at] === 34) return at;
+    if (bytes[at] === 92) at++;
   }
   return -1;
 }
 
 /** Behind a value that is no string: brackets are balanced by count, strings inside skipped. -1 where there is none. */
-function valueEnd(source: Uint8Array, from: number, end: number): number {
+function otherEnd(body: Bytes, from: number, end: number): number {
+  const source = body.bytes;
   let depth = 0;
   let at = from;
   while (at < end) {
     const byte = source[at]!;
     if (byte === 34) {
-      at = stringEnd(source, at + 1, end);
+      at = stringEnd(body, at + 1, end);
       if (at < 0) return -1;
     } else if (byte === 123 || byte === 91) depth++;
     else if (byte === 125 || byte === 93) {

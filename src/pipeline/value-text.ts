@@ -15,8 +15,7 @@ import type { ByteText } from "./byte-text.ts";
  */
 const BASE64 = new TextEncoder().encode("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
 const HEX = new TextEncoder().encode("0123456789abcdef");
-const TRUE = new TextEncoder().encode("true");
-const FALSE = new TextEncoder().encode("false");
+const BOOLS = new TextEncoder().encode("falsetrue ");
 const DEPTH_LIMIT = 128;
 
 /** Appends the text of a value stored as AttributeColumns stores it. */
@@ -45,9 +44,10 @@ export function printScalar(target: Uint8Array, position: number, type: number, 
   if (type === AttributeType.int) return printInt(target, position, low, high);
   if (type === AttributeType.double) return printDouble(target, position, low, high);
   if (type !== AttributeType.bool) return position;
-  const text = low === 0 ? FALSE : TRUE;
-  for (let i = 0; i < text.length; i++) target[position + i] = text[i]!;
-  return position + text.length;
+  // Both written in full, as nobody can foresee which it will be.
+  const isTrue = low === 0 ? 0 : 1;
+  for (let i = 0; i < 5; i++) target[position + i] = BOOLS[isTrue * 5 + i]!;
+  return position + 5 - isTrue;
 }
 
 /** Decimal text of a 64-bit two's complement number, at most 20 bytes; returns the position behind it. */
@@ -69,34 +69,57 @@ export function printInt(target: Uint8Array, position: number, low: number, high
   return at;
 }
 
+/** The four digits of each number below 10,000. */
+const FOUR_DIGITS = Uint8Array.from(
+  { length: 40_000 },
+  (_, i) => 48 + (Math.floor((i >> 2) / 10 ** (3 - (i & 3))) % 10),
+);
+
 function printUint32(target: Uint8Array, position: number, value: number): number {
-  if (value < 10) {
-    target[position] = 48 + value;
-    return position + 1;
+  if (value < 10_000) return putFirst(target, position, value);
+  if (value < 100_000_000) {
+    const upper = (value / 10_000) >>> 0;
+    const at = putFirst(target, position, upper);
+    putFour(target, at, value - upper * 10_000);
+    return at + 4;
   }
-  let digits = 2;
-  for (let bound = 100; digits < 10 && value >= bound; bound *= 10) digits++;
-  putDigits(target, position, digits, value);
-  return position + digits;
+  const upper = (value / 100_000_000) >>> 0;
+  const at = putFirst(target, position, upper);
+  const lower = (value - upper * 100_000_000) >>> 0;
+  const middle = (lower / 10_000) >>> 0;
+  putFour(target, at, middle);
+  putFour(target, at + 4, lower - middle * 10_000);
+  return at + 8;
 }
 
-/** The last `digits` digits of a 32-bit number, zeros in front. */
-function putDigits(target: Uint8Array, position: number, digits: number, value: number): void {
-  let rest = value >>> 0;
-  for (let at = position + digits - 1; at >= position; at--) {
-    const tenth = (rest / 10) >>> 0;
-    target[at] = 48 + rest - tenth * 10;
-    rest = tenth;
-  }
+/** Below 10,000, without zeros in front. */
+function putFirst(target: Uint8Array, position: number, value: number): number {
+  const digits = value < 100 ? (value < 10 ? 1 : 2) : value < 1000 ? 3 : 4;
+  let from = value * 4 + 4 - digits;
+  let at = position;
+  for (const end = position + digits; at < end; at++) target[at] = FOUR_DIGITS[from++]!;
+  return at;
+}
+
+/** Below 10,000, with zeros in front. */
+function putFour(target: Uint8Array, position: number, value: number): void {
+  const from = value * 4;
+  target[position] = FOUR_DIGITS[from]!;
+  target[position + 1] = FOUR_DIGITS[from + 1]!;
+  target[position + 2] = FOUR_DIGITS[from + 2]!;
+  target[position + 3] = FOUR_DIGITS[from + 3]!;
 }
 
 /** Of whole numbers below 2^53. */
 function printSafe(target: Uint8Array, position: number, value: number): number {
   if (value < 0x1_0000_0000) return printUint32(target, position, value >>> 0);
-  const upper = Math.floor(value / 1e9);
+  const upper = Math.floor(value / 1e8);
   const at = printUint32(target, position, upper);
-  putDigits(target, at, 9, value - upper * 1e9);
-  return at + 9;
+  const lower = (value - upper * 1e8) >>> 0;
+  const middle = (lower / 10_000) >>> 0;
+  putFour(target, at, middle);
+  putFour(target, at + 4, lower - middle * 10_000);
+  return at + 8;
 }
 
 /** The most bytes `printInt` and `printDouble` write. */
@@ -113,18 +136,23 @@ export function printDouble(target: Uint8Array, position: number, low: number, h
   let at = position;
   const size = value < 0 ? -value : value;
   if (size >= 1e-6 && size < 1e9) {
-    // A decimal of at most 15 digits that divides back to the same double is the shortest text of it.
-    let scale = 1;
-    for (let places = 0; places <= 6; places++, scale *= 10) {
-      const digits = Math.floor(size * scale + 0.5);
-      if (digits / scale !== size) continue;
+    // At most 15 digits, so if they divide back to the same double they are the shortest text of it, but for zeros at the end.
+    const millionths = Math.floor(size * 1e6 + 0.5);
+    if (millionths / 1e6 === size) {
       if (value < 0) target[at++] = 45;
-      if (places === 0) return printSafe(target, at, digits);
-      const whole = Math.floor(digits / scale);
+      const whole = Math.floor(size) >>> 0;
       at = printUint32(target, at, whole);
+      let rest = (millionths - whole * 1e6) >>> 0;
+      if (rest === 0) return at;
       target[at++] = 46;
-      putDigits(target, at, places, digits - whole * scale);
-      return at + places;
+      // Two digits more than there are millionths, so that they are two fours; the zeros come off again.
+      rest *= 100;
+      const upper = (rest / 10_000) >>> 0;
+      putFour(target, at, upper);
+      putFour(target, at + 4, rest - upper * 10_000);
+      at += 8;
+      while (target[at - 1] === 48) at--;
+      return at;
     }
   }
   const text = value === 0 && high !== 0 ? "-0" : String(value);

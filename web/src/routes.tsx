@@ -2,6 +2,7 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirec
 import { FailureNote, Later, SkeletonRows } from "./part/answer.tsx";
 import { Empty } from "./part/empty.tsx";
 import { Shell } from "./part/shell.tsx";
+import { ViewTitle } from "./part/view-title.tsx";
 import { type Address, parseAddress, printAddress } from "./state/address.ts";
 
 /** Every view is its own file, fetched when it is first wanted. */
@@ -9,7 +10,12 @@ const root = createRootRoute({
   component: Shell,
   validateSearch: (search): Address => search as Address,
   notFoundComponent: () => (
-    <Empty icon="question" title="No such place" text="The address names no view. Use the rail, or press ⌘K." />
+    <>
+      <ViewTitle>
+        <h1>No such place</h1>
+      </ViewTitle>
+      <Empty icon="question" title="No such place" text="The address names no view. Use the rail, or press ⌘K." />
+    </>
   ),
 });
 
@@ -21,8 +27,8 @@ const view = <Path extends string>(
 
 const tree = root.addChildren([
   view("/", () => import("./view/home/home.tsx"), "Home"),
-  view("/services", () => import("./view/services/services.tsx"), "Services"),
-  view("/services/$service", () => import("./view/services/service.tsx"), "Service"),
+  view("/services", () => import("./view/service/service-list.tsx"), "Services"),
+  view("/services/$service", () => import("./view/service/service.tsx"), "Service"),
   view("/traces", () => import("./view/traces/traces.tsx"), "Traces"),
   view("/traces/$traceId", () => import("./view/trace/trace.tsx"), "TraceView"),
   view("/logs", () => import("./view/logs/logs.tsx"), "Logs"),

@@ -3,16 +3,20 @@ import { and, column } from "#plan/expression.ts";
 import type { Predicate } from "#plan/select.ts";
 import { resolveField } from "#query/field.ts";
 import { filtersPredicate } from "#query/filter-predicate.ts";
+import { readContext } from "#query/log-context.ts";
+import { readPatterns } from "#query/log-patterns.ts";
 import { searchLogs } from "#query/log-search.ts";
 import { readFacet, readFields } from "#query/record-facet.ts";
 import { readHistogram } from "#query/record-histogram.ts";
 import { textPredicate } from "#query/text-search.ts";
-import type { Facet, Fields, Histogram, Logs } from "../contract/shapes.ts";
+import { Failure } from "#runtime/failure.ts";
+import type { Facet, Fields, Histogram, LogContext, Logs, Patterns } from "../contract/shapes.ts";
+import { openLogStream } from "../log-stream.ts";
 import { readPage } from "../page-cursor.ts";
-import { pageParameters, parseFilters, predicateOf, RANGE_PARAMETERS, rangeOf } from "../parameters.ts";
+import { integer, pageParameters, parseFilters, predicateOf, RANGE_PARAMETERS, rangeOf } from "../parameters.ts";
 import { FACET_PARAMETERS, HISTOGRAM_PARAMETERS, TEXT_PARAMETER, withoutField } from "../record-parameters.ts";
 import { route } from "../route.ts";
-import { logs } from "../schema/logs.ts";
+import { logContext, logs, patterns } from "../schema/logs.ts";
 import { facet, fields, histogram } from "../schema/records.ts";
 
 const position = z.object({
@@ -113,3 +117,70 @@ export const logFieldsRoute = route({
     return { fields: found, statistics: question.statistics };
   },
 });
+
+export const logPatternsRoute = route({
+  path: "/logs/patterns",
+  summary: "Log lines by template, commonest first",
+  pathParameters: z.object({}),
+  query: z.object({ ...RANGE_PARAMETERS, ...TEXT_PARAMETER, limit: integer(1, 500).default(100) }),
+  answer: patterns,
+  explained: true,
+  async handle({ query, question }): Promise<Patterns> {
+    const found = await readPatterns(question, {
+      range: rangeOf(query, question.nowUnixNano),
+      where: logPredicate(query),
+      limit: query.limit,
+    });
+    return { patterns: found, statistics: question.statistics };
+  },
+});
+
+export const logContextRoute = route({
+  path: "/logs/context",
+  summary: "The lines around one line",
+  pathParameters: z.object({}),
+  query: z.object({
+    id: z.string().max(60).describe("`id` of the line."),
+    scope: z
+      .enum(["service", "instance", "trace", "all"])
+      .default("instance")
+      .describe("Whose lines: of the same service, the same instance of it, the same trace, or everybody's."),
+    before: integer(0, 500).default(20),
+    after: integer(0, 500).default(20),
+  }),
+  answer: logContext,
+  explained: true,
+  handle({ query, question }): Promise<LogContext> {
+    return readContext(question, query);
+  },
+});
+
+/** Tails that may be open at once. */
+const MOST_TAILS = 32;
+
+export function logTailRoute(timing = { intervalMs: 1000, heartbeatMs: 15_000, bufferBytes: 1_000_000 }) {
+  let open = 0;
+  return route({
+    path: "/logs/tail",
+    summary: "Log lines as they arrive (server-sent events)",
+    description:
+      "Events: `rows` (LogRow[]), `dropped` ({count}: too many at once, or the client reads too slowly), `heartbeat`, and `problem` before the stream ends for a reason.",
+    pathParameters: z.object({}),
+    query: z.object({ where: RANGE_PARAMETERS.where, ...TEXT_PARAMETER }),
+    answer: z.unknown(),
+    async handle({ query, newQuestion, signal }): Promise<Response> {
+      const where = logPredicate(query);
+      if (open >= MOST_TAILS)
+        throw new Failure("overloaded", `${open} tails are open already`, { retryAfterSeconds: 10 });
+      open++;
+      const body = openLogStream({ ...timing, where, signal, ask: newQuestion, closed: () => open-- });
+      return new Response(body, {
+        headers: {
+          "content-type": "text/event-stream; charset=utf-8",
+          "cache-control": "no-store",
+          "x-accel-buffering": "no",
+        },
+      });
+    },
+  });
+}

@@ -346,7 +346,7 @@ const serviceEdges: Table = {
   settings: DURABLE,
   // Two halves in one block stay two rows until a merge: cheaper than merging at insert, and no reader may care.
   insertSettings: "optimize_on_insert = 0",
-  recipe: `SELECT tenant, toStartOfHour(toDateTime(start_time, 'UTC')) AS hour, cityHash64(trace_id, if(${IS_CLIENT}, span_id, parent_span_id)),
+  recipe: `SELECT tenant, toStartOfMinute(toDateTime(start_time, 'UTC')) AS minute, cityHash64(trace_id, if(${IS_CLIENT}, span_id, parent_span_id)),
       if(${IS_CLIENT}, service_name, ''), if(${IS_SERVER}, service_name, ''),
       if(${IS_CLIENT}, multiIf(attributes['peer.service'] != '', attributes['peer.service'],
          attributes['db.system.name'] != '', attributes['db.system.name'], attributes['db.system'] != '', attributes['db.system'],

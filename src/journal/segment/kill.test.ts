@@ -1,49 +1,27 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Compiled, compile } from "#runtime/compiled.suite.ts";
 import { openSegmentJournal } from "./segment-journal.ts";
 
 /** Real processes, killed with SIGKILL while they append: Node 20 runs no TypeScript, so the journal is compiled for them. */
 const ROUNDS = Number(process.env["JOURNAL_KILLS"] ?? 5);
-const ROOT = resolve(fileURLToPath(new URL("../../..", import.meta.url)));
 let work: string;
-let built: string;
+let compiled: Compiled;
 
 beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), "traceo-kill-"));
-  // Below node_modules, where the compiled code finds its packages.
-  mkdirSync(join(ROOT, "node_modules/.cache"), { recursive: true });
-  built = mkdtempSync(join(ROOT, "node_modules/.cache/traceo-journal-"));
-  execFileSync(process.execPath, [
-    join(ROOT, "node_modules/typescript/bin/tsc"),
-    "--ignoreConfig",
-    ...[
-      "--rootDir",
-      join(ROOT, "src"),
-      "--outDir",
-      built,
-      "--module",
-      "nodenext",
-      "--target",
-      "es2023",
-      "--types",
-      "node",
-    ],
-    ...["--rewriteRelativeImportExtensions", "--noCheck", "--skipLibCheck"],
-    join(ROOT, "src/journal/segment/segment-journal.ts"),
-  ]);
-  writeFileSync(join(built, "package.json"), JSON.stringify({ type: "module", imports: { "#*.ts": "./*.js" } }));
-  writeFileSync(join(built, "writer.js"), WRITER);
+  compiled = compile(["journal/segment/segment-journal.ts"]);
+  writeFileSync(join(compiled.directory, "writer.js"), WRITER);
 }, 60_000);
 afterAll(async () => {
   await rm(work, { recursive: true, force: true });
-  rmSync(built, { recursive: true, force: true });
+  compiled[Symbol.dispose]();
 });
 
 /** Appends without end, 16 at a time, and says each acknowledged number and its body's hash; completes a load now and then. */
@@ -121,7 +99,7 @@ describe("a journal whose process is killed", () => {
 
 /** The lines the writer wrote before it was killed, which is when it had acknowledged so many records. */
 async function runUntilKilled(directory: string, records: number): Promise<readonly string[]> {
-  const child: ChildProcess = spawn(process.execPath, [join(built, "writer.js"), directory], {
+  const child: ChildProcess = spawn(process.execPath, [join(compiled.directory, "writer.js"), directory], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const ended = new Promise<NodeJS.Signals | null>((done) => child.once("exit", (_code, signal) => done(signal)));

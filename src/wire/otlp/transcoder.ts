@@ -39,12 +39,29 @@ for (let digit = 0; digit < 16; digit++) {
 BASE64["-".charCodeAt(0)] = 62;
 BASE64["_".charCodeAt(0)] = 63;
 
+/** The words of `{"key":"`, `","value":{"`, `stringValue":"` and `intValue":`, big-endian. */
+const word = (text: string, at: number): number => Buffer.from(text).readInt32BE(at);
+const KEY_1 = word('{"key":"', 0);
+const KEY_2 = word('{"key":"', 4);
+const VALUE_1 = word('","value":{"', 0);
+const VALUE_2 = word('","value":{"', 4);
+const VALUE_3 = word('","value":{"', 8);
+const STRING_1 = word('stringValue":"', 0);
+const STRING_2 = word('stringValue":"', 4);
+const STRING_3 = word('stringValue":"', 8);
+const STRING_4 = Buffer.from(':"').readInt16BE();
+const INT_1 = word('intValue":', 0);
+const INT_2 = word('intValue":', 4);
+const INT_3 = Buffer.from('":').readInt16BE();
+
 /** Powers of ten that a double holds exactly. */
 const POWERS = Array.from({ length: 23 }, (_, exponent) => 10 ** exponent);
 
 /** A name a field goes by. `next` is what followed it last time: senders keep their order, so it is tried first. */
 interface Name {
+  /** With the quote that ends it. */
   readonly bytes: Uint8Array;
+  readonly view: DataView;
   readonly field: Field;
   next: Name | undefined;
 }
@@ -62,7 +79,10 @@ function names(message: Message): Names {
     const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
     const all = message.fields.flatMap((field) => {
       const spellings = field.name === field.jsonName ? [field.name] : [field.jsonName, field.name];
-      return spellings.map((spelling): Name => ({ bytes: encode(spelling), field, next: undefined }));
+      return spellings.map((spelling): Name => {
+        const bytes = encode(`${spelling}"`);
+        return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), field, next: undefined };
+      });
     });
     known = { all, first: all[0] };
     namesOf.set(message, known);
@@ -73,6 +93,7 @@ function names(message: Message): Names {
 /** Reads JSON and writes protobuf; see otlp-json.ts for what it takes. */
 export class Transcoder {
   #bytes: Uint8Array = new Uint8Array(0);
+  #view = new DataView(this.#bytes.buffer);
   #at = 0;
   #out = new Writer(64 * 1024);
   readonly #decimal = new DecimalReader();
@@ -86,7 +107,7 @@ export class Transcoder {
   }
 
   run(signal: Signal, json: Uint8Array, limitBytes: number): Uint8Array {
-    this.#bytes = new Uint8Array(json.buffer, json.byteOffset, json.byteLength);
+    this.#open(json);
     this.#out.begin(limitBytes, () => tooLarge("decompressedBytes", limitBytes));
     this.#depth = 0;
     const hasMark = json[0] === 0xef && json[1] === 0xbb && json[2] === 0xbf;
@@ -95,8 +116,32 @@ export class Transcoder {
     this.#object(REQUESTS[signal]);
     this.#at = this.#space(this.#at);
     if (this.#at < json.length) this.#fail(this.#at, "nothing may follow the request");
-    this.#bytes = new Uint8Array(0);
+    this.#open(new Uint8Array(0));
     return this.#out.bytes.slice(0, this.#out.length);
+  }
+
+  #open(json: Uint8Array): void {
+    this.#bytes = new Uint8Array(json.buffer, json.byteOffset, json.byteLength);
+    this.#view = new DataView(json.buffer, json.byteOffset, json.byteLength);
+  }
+
+  /** Position of the next byte that does not stand for itself in a string, four bytes at a time. */
+  #plain(start: number): number {
+    const view = this.#view;
+    const last = this.#bytes.length - 4;
+    let at = start;
+    for (; at <= last; at += 4) {
+      const word = view.getInt32(at, true);
+      const quote = word ^ 0x2222_2222;
+      const backslash = word ^ 0x5c5c_5c5c;
+      // A byte's high bit is set where it was below 0x20, a quote, or a backslash (and perhaps in bytes after such a one).
+      const low = (word - 0x2020_2020) & ~word;
+      const zero = ((quote - 0x0101_0101) & ~quote) | ((backslash - 0x0101_0101) & ~backslash);
+      if (((low | zero) & 0x8080_8080) !== 0) break;
+    }
+    const bytes = this.#bytes;
+    while (PLAIN[bytes[at]!] === 1) at++;
+    return at;
   }
 
   /** Position of the next byte that is no white space. */
@@ -156,18 +201,19 @@ export class Transcoder {
   /** The field whose name begins at `start`, undefined for one we do not know; leaves `#at` behind the closing quote. */
   #name(known: Names, guess: Name | undefined, start: number): Name | undefined {
     const bytes = this.#bytes;
-    if (guess !== undefined) {
-      const expected = guess.bytes;
-      const length = expected.length;
+    if (guess !== undefined && start + guess.bytes.length <= bytes.length) {
+      // All names have three letters or more, so with their quote there is at least one word.
+      const view = this.#view;
+      const expected = guess.view;
+      const last = guess.bytes.length - 4;
       let index = 0;
-      while (index < length && bytes[start + index] === expected[index]) index++;
-      if (index === length && bytes[start + length] === QUOTE) {
-        this.#at = start + length + 1;
+      while (index < last && view.getInt32(start + index) === expected.getInt32(index)) index += 4;
+      if (index >= last && view.getInt32(start + last) === expected.getInt32(last)) {
+        this.#at = start + last + 4;
         return guess;
       }
     }
-    let end = start;
-    while (PLAIN[bytes[end]!] === 1) end++;
+    const end = this.#plain(start);
     if (bytes[end] !== QUOTE) return this.#unusualName(known, start);
     this.#at = end + 1;
     return find(known, bytes, start, end);
@@ -208,7 +254,9 @@ export class Transcoder {
         this.#index[depth] = index;
         this.#at = at;
         if (field.isPacked) this.#number(field);
-        else if (bytes[at] === 0x6e) {
+        else if (field.message?.name === "KeyValue" && this.#attribute(field.tag)) {
+          // Done: it had the common form.
+        } else if (bytes[at] === 0x6e) {
           // proto3 knows no null in a list; an empty element keeps the others in their places.
           this.#literal("null");
           out.varint(field.tag);
@@ -224,6 +272,61 @@ export class Transcoder {
     }
     this.#at = at;
     if (field.isPacked) out.close(packed);
+  }
+
+  /**
+   * An attribute as SDKs print it, `{"key":"…","value":{"stringValue":"…"}}` or with a small intValue, without white space or
+   * escapes and short enough that every length is one byte. Attributes are most of a body, so this is where the time goes.
+   * False, with nothing written, for all others.
+   */
+  #attribute(tag: number): boolean {
+    const bytes = this.#bytes;
+    const view = this.#view;
+    const at = this.#at;
+    if (at + 8 > bytes.length || view.getInt32(at) !== KEY_1 || view.getInt32(at + 4) !== KEY_2) return false;
+    const keyStart = at + 8;
+    const keyEnd = this.#plain(keyStart);
+    const keyLength = keyEnd - keyStart;
+    const value = keyEnd + 12;
+    if (value + 18 > bytes.length || view.getInt32(keyEnd) !== VALUE_1) return false;
+    if (view.getInt32(keyEnd + 4) !== VALUE_2 || view.getInt32(keyEnd + 8) !== VALUE_3) return false;
+    const out = this.#out;
+    if (view.getInt32(value) === STRING_1) {
+      const isString = view.getInt32(value + 4) === STRING_2 && view.getInt32(value + 8) === STRING_3;
+      if (!isString || view.getInt16(value + 12) !== STRING_4) return false;
+      const start = value + 14;
+      const end = this.#plain(start);
+      const length = end - start;
+      if (keyLength + length > 121 || bytes[end] !== QUOTE) return false;
+      if (bytes[end + 1] !== CLOSE_OBJECT || bytes[end + 2] !== CLOSE_OBJECT) return false;
+      out.attributeHead(tag, view, keyStart, keyLength, length + 2);
+      out.byte(0x0a);
+      out.byte(length);
+      out.copy(view, start, length);
+      this.#at = end + 3;
+      return true;
+    }
+    if (view.getInt32(value) !== INT_1 || view.getInt32(value + 4) !== INT_2 || view.getInt16(value + 8) !== INT_3) {
+      return false;
+    }
+    let end = value + 10;
+    const isQuoted = bytes[end] === QUOTE;
+    if (isQuoted) end++;
+    const first = end;
+    let number = 0;
+    for (; end < first + 9; end++) {
+      const digit = bytes[end]! - 0x30;
+      if (!(digit >= 0 && digit <= 9)) break;
+      number = number * 10 + digit;
+    }
+    if (end === first || keyLength > 110) return false;
+    if (isQuoted && bytes[end++] !== QUOTE) return false;
+    if (bytes[end] !== CLOSE_OBJECT || bytes[end + 1] !== CLOSE_OBJECT) return false;
+    out.attributeHead(tag, view, keyStart, keyLength, 1 + widthOf(number));
+    out.byte(0x18);
+    out.varint(number);
+    this.#at = end + 2;
+    return true;
   }
 
   /** One value with its tag. */
@@ -269,13 +372,12 @@ export class Transcoder {
     const bytes = this.#bytes;
     const start = this.#at + 1;
     if (bytes[this.#at] !== QUOTE) this.#fail(this.#at, "a string is expected");
-    let end = start;
-    while (PLAIN[bytes[end]!] === 1) end++;
+    const end = this.#plain(start);
     const out = this.#out;
     if (bytes[end] === QUOTE) {
       const length = end - start;
       out.varint(length);
-      out.copy(bytes, start, length);
+      out.copy(this.#view, start, length);
       this.#at = end + 1;
       return;
     }
@@ -291,9 +393,8 @@ export class Transcoder {
     const out = this.#out;
     let at = this.#at;
     for (;;) {
-      let end = at;
-      while (PLAIN[bytes[end]!] === 1) end++;
-      out.copy(bytes, at, end - at);
+      const end = this.#plain(at);
+      out.copy(this.#view, at, end - at);
       at = end;
       const byte = bytes[at];
       if (byte === QUOTE) {
@@ -339,8 +440,7 @@ export class Transcoder {
   #plainEnd(what: string): number {
     const bytes = this.#bytes;
     if (bytes[this.#at] !== QUOTE) this.#fail(this.#at, `${what} is expected`);
-    let end = this.#at + 1;
-    while (PLAIN[bytes[end]!] === 1) end++;
+    const end = this.#plain(this.#at + 1);
     if (bytes[end] !== QUOTE) this.#fail(end, `${what} is expected`);
     return end;
   }
@@ -588,7 +688,7 @@ export class Transcoder {
 function find(known: Names, bytes: Uint8Array, start: number, end: number): Name | undefined {
   const length = end - start;
   for (const name of known.all) {
-    if (name.bytes.length !== length) continue;
+    if (name.bytes.length !== length + 1) continue;
     let index = 0;
     while (index < length && name.bytes[index] === bytes[start + index]) index++;
     if (index === length) return name;

@@ -87,14 +87,32 @@ export class Writer {
     this.length += bytes.length;
   }
 
-  /** `length` bytes of `from`, which are few as a rule. */
-  copy(from: Uint8Array, start: number, length: number): void {
+  /** The bytes from `start` to `start + length` of what `from` shows, which are few as a rule: four at a time. */
+  copy(from: DataView, start: number, length: number): void {
     this.reserve(length);
-    const bytes = this.bytes;
+    const view = this.view;
     const to = this.length;
-    if (length < 48) for (let index = 0; index < length; index++) bytes[to + index] = from[start + index]!;
-    else bytes.set(from.subarray(start, start + length), to);
+    if (length < 4) {
+      for (let index = 0; index < length; index++) view.setInt8(to + index, from.getInt8(start + index));
+    } else if (length < 64) {
+      const last = length - 4;
+      for (let index = 0; index < last; index += 4) view.setInt32(to + index, from.getInt32(start + index));
+      // The last word overlaps the one before it.
+      view.setInt32(to + last, from.getInt32(start + last));
+    } else this.bytes.set(new Uint8Array(from.buffer, from.byteOffset + start, length), to);
     this.length = to + length;
+  }
+
+  /** All of a KeyValue before the `valueLength` bytes of its AnyValue; every length in it must be below 128. */
+  attributeHead(tag: number, from: DataView, keyStart: number, keyLength: number, valueLength: number): void {
+    this.reserve(keyLength + 8);
+    this.bytes[this.length++] = tag;
+    this.bytes[this.length++] = keyLength + valueLength + 4;
+    this.bytes[this.length++] = 0x0a;
+    this.bytes[this.length++] = keyLength;
+    this.copy(from, keyStart, keyLength);
+    this.bytes[this.length++] = 0x12;
+    this.bytes[this.length++] = valueLength;
   }
 
   /** A Unicode code point as UTF-8. */

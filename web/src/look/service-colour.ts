@@ -22,6 +22,18 @@ export function monogramOf(service: string): string {
   return letters.toUpperCase();
 }
 
+/** Slots for services that the server has not named yet: the next free one on first sight, for as long as the page lives. */
+const guessed = new Map<string, number>();
+function guess(service: string, taken: Readonly<Record<string, number>>): number {
+  const known = guessed.get(service);
+  if (known !== undefined) return known;
+  const used = new Set([...Object.values(taken), ...guessed.values()]);
+  const free = [0, 1, 2, 3, 4, 5, 6, 7].find((candidate) => !used.has(candidate));
+  const slot = free ?? guessed.size % 8;
+  guessed.set(service, slot);
+  return slot;
+}
+
 /** The colour of each service: the slot the server gave it, or a steady guess until it did. */
 export function useServiceColours(): (service: string) => ServiceColour {
   const slots = useServiceSlots();
@@ -34,14 +46,17 @@ export function useServiceColours(): (service: string) => ServiceColour {
       const known = cache.get(service);
       if (known !== undefined) return known;
       const given = Object.hasOwn(slots, service) ? slots[service] : undefined;
-      const slot = (given ?? [...service].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) >>> 0, 7)) % 8;
+      const slot = (given ?? guess(service, slots)) % 8;
       const colour = PALETTES[theme].services[slot]!;
       const made: ServiceColour = {
         slot,
         variable: `var(--service-${slot})`,
         colour,
         ink: inkOn(colour),
-        monogram: given === undefined || (users.get(slot) ?? 0) > 1 ? monogramOf(service) : null,
+        monogram:
+          (users.get(slot) ?? 0) + (given === undefined && guessed.size + users.size > 8 ? 1 : 0) > 1
+            ? monogramOf(service)
+            : null,
       };
       cache.set(service, made);
       return made;

@@ -1,5 +1,14 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, type ReactElement, type ReactNode, useEffect, useRef, useState } from "react";
+import {
+  type KeyboardEvent,
+  memo,
+  type ReactElement,
+  type ReactNode,
+  useCallback,
+  useEffect,
+  useRef,
+  useState,
+} from "react";
 import { Icon } from "./icon.tsx";
 import { useScrollMemory } from "./scroll-memory.ts";
 import "./data-table.css";
@@ -7,6 +16,8 @@ import "./data-table.css";
 export interface Column<Row> {
   readonly id: string;
   readonly title: string;
+  /** The heading is there for those who cannot see what the column shows. */
+  readonly titleHidden?: true;
   /** Pixels, or absent for a share of what is left. */
   readonly width?: number;
   readonly align?: "end";
@@ -62,14 +73,15 @@ export function DataTable<Row>(props: DataTableProps<Row>): ReactElement {
     count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => rowHeight,
-    overscan: 12,
+    overscan: 6,
     getItemKey: (i) => rowKey(rows[i]!),
   });
   useScrollMemory(scroller, memory, rows.length > 0);
   const items = virtual.getVirtualItems();
   const first = items[0]?.start ?? 0;
   const last = items.at(-1);
-  const after = last === undefined ? 0 : virtual.getTotalSize() - last.end;
+  // Before the first measure no row exists yet, but the height must: a remembered scroll position needs it.
+  const after = virtual.getTotalSize() - (last?.end ?? 0);
   const nearEnd = last !== undefined && last.index >= rows.length - 20;
   useEffect(() => {
     if (nearEnd) onEnd?.();
@@ -109,6 +121,14 @@ export function DataTable<Row>(props: DataTableProps<Row>): ReactElement {
       if (row !== undefined) onOpen?.(row);
     }
   };
+  const latest = useRef({ rows, onOpen });
+  latest.current = { rows, onOpen };
+  const press = useCallback((index: number) => {
+    if (getSelection()?.isCollapsed === false) return;
+    setActive(index);
+    const row = latest.current.rows[index];
+    if (row !== undefined) latest.current.onOpen?.(row);
+  }, []);
   const tabStop = items.some((item) => item.index === active) ? active : (items[0]?.index ?? 0);
 
   return (
@@ -132,7 +152,9 @@ export function DataTable<Row>(props: DataTableProps<Row>): ReactElement {
                   aria-sort={column.sort === undefined ? undefined : (direction ?? "none")}
                   title={column.hint}
                 >
-                  {column.sort === undefined || onSort === undefined ? (
+                  {column.titleHidden === true ? (
+                    <span className="visually-hidden">{column.title}</span>
+                  ) : column.sort === undefined || onSort === undefined ? (
                     column.title
                   ) : (
                     <button
@@ -158,27 +180,18 @@ export function DataTable<Row>(props: DataTableProps<Row>): ReactElement {
           {items.map((item) => {
             const row = rows[item.index]!;
             return (
-              <tr
+              <TableRow
                 key={item.key}
-                data-index={item.index}
-                aria-rowindex={item.index + 2}
-                aria-current={openKey !== undefined && rowKey(row) === openKey ? "true" : undefined}
-                tabIndex={item.index === tabStop ? 0 : -1}
+                row={row}
+                index={item.index}
+                columns={columns as readonly Column<unknown>[]}
+                height={rowHeight}
+                current={openKey !== undefined && rowKey(row) === openKey}
+                tabStop={item.index === tabStop}
                 className={`${onOpen === undefined ? "" : "opens"} ${rowClass?.(row) ?? ""}`}
-                style={{ height: rowHeight }}
-                onFocus={() => setActive(item.index)}
-                onClick={() => {
-                  if (getSelection()?.isCollapsed === false) return;
-                  setActive(item.index);
-                  onOpen?.(row);
-                }}
-              >
-                {columns.map((column) => (
-                  <td key={column.id} className={column.align === "end" ? "number" : ""}>
-                    {column.cell(row, item.index)}
-                  </td>
-                ))}
-              </tr>
+                onActive={setActive}
+                onPress={press}
+              />
             );
           })}
           {after > 0 && (
@@ -192,3 +205,47 @@ export function DataTable<Row>(props: DataTableProps<Row>): ReactElement {
     </div>
   );
 }
+
+interface TableRowProps {
+  readonly row: unknown;
+  readonly index: number;
+  readonly columns: readonly Column<unknown>[];
+  readonly height: number;
+  readonly current: boolean;
+  readonly tabStop: boolean;
+  readonly className: string;
+  readonly onActive: (index: number) => void;
+  readonly onPress: (index: number) => void;
+}
+
+/** Scrolling renders the table anew for each frame; rows that stay in sight must not cost anything then. */
+const TableRow = memo(function TableRow({
+  row,
+  index,
+  columns,
+  height,
+  current,
+  tabStop,
+  className,
+  onActive,
+  onPress,
+}: TableRowProps): ReactElement {
+  return (
+    <tr
+      data-index={index}
+      aria-rowindex={index + 2}
+      aria-current={current ? "true" : undefined}
+      tabIndex={tabStop ? 0 : -1}
+      className={className}
+      style={{ height }}
+      onFocus={() => onActive(index)}
+      onClick={() => onPress(index)}
+    >
+      {columns.map((column) => (
+        <td key={column.id} className={column.align === "end" ? "number" : ""}>
+          {column.cell(row, index)}
+        </td>
+      ))}
+    </tr>
+  );
+});

@@ -114,7 +114,9 @@ function FilteredAway({
             <TelemetryText text={text} max={60} />
           </span>
           {count !== null && (
-            <span className="secondary">{count === 0 ? "still none" : `${formatCount(count)} ${what}`}</span>
+            <span className="secondary">
+              {count === 0 ? "still none" : `${formatCount(count)} ${signal === "spans" ? "spans" : what}`}
+            </span>
           )}
         </button>
       ))}

@@ -207,7 +207,6 @@ export function Shell(): ReactElement {
           type="button"
           className="search-button"
           onClick={() => setPalette(true)}
-          aria-label="Search and commands"
           aria-keyshortcuts="Meta+K Control+K"
         >
           <Icon name="search" />

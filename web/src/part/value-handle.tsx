@@ -36,6 +36,11 @@ export interface ValueHandleProps {
   readonly quiet?: boolean;
 }
 
+/** Opens the menu of a value from elsewhere, by the element that shows it. */
+export function openValueMenu(field: string, value: string, signal: Signal, element: Element): void {
+  set({ field, value, signal, rect: element.getBoundingClientRect() });
+}
+
 /** Every value on screen is a handle: press for include, exclude, group by, copy, open in SQL, and why. */
 export function ValueHandle({
   field,

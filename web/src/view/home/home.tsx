@@ -53,9 +53,7 @@ export function Home(): ReactElement {
             <Answer query={status} skeleton={<SkeletonBlock height={220} />}>
               {(data) => <LedgerCard status={data} />}
             </Answer>
-            <Answer query={home} skeleton={<SkeletonBlock height={240} />}>
-              {(data) => <Arriving arriving={data.arriving} />}
-            </Answer>
+            {home.data !== undefined && <Arriving arriving={home.data.arriving} />}
           </div>
         </div>
       )}

@@ -1,7 +1,6 @@
 import type { ReactElement } from "react";
 import type { HomeProblem } from "../../../../src/api/contract/shapes.ts";
 import { formatAgo, formatMinute } from "../../format/clock-time.ts";
-import { plainText } from "../../format/hostile.ts";
 import { exact, formatChange, formatPoints, formatQuantity, formatRatio } from "../../format/quantity.ts";
 import { useServiceColours } from "../../look/service-colour.ts";
 import { AppLink } from "../../part/app-link.tsx";
@@ -70,11 +69,7 @@ function Problem({ problem, first }: { readonly problem: HomeProblem; readonly f
     problem.unit === "ratio" ? formatPoints(problem.now - problem.before) : formatChange(problem.now, problem.before);
   return (
     <li className={`panel problem ${kind.severe ? "severe" : "mild"}`}>
-      <AppLink
-        href={problem.link}
-        className="problem-main"
-        aria-label={`${kind.name}: ${plainText(problem.title)}. Find the cause`}
-      >
+      <AppLink href={problem.link} className="problem-main">
         <div className="problem-text">
           <div className="row problem-kind">
             <span className={`badge ${kind.severe ? "error" : "warn"}`}>

@@ -29,6 +29,7 @@ export function LogDetail({ row, onClose }: { readonly row: LogRow; readonly onC
   const [scope, setScope] = useState<Scope | null>(null);
   return (
     <div className="log-detail">
+      <h2 className="visually-hidden">Log line</h2>
       <div className="row log-detail-bar">
         {row.traceId !== "" && (
           <AppLink

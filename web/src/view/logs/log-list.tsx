@@ -1,5 +1,5 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, type ReactElement, useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, memo, type ReactElement, useEffect, useRef, useState } from "react";
 import type { LogRow } from "../../../../src/api/contract/shapes.ts";
 import { plainText } from "../../format/hostile.ts";
 import { severityOf } from "../../format/severity.ts";
@@ -9,7 +9,7 @@ import { useScrollMemory } from "../../part/scroll-memory.ts";
 import { ServiceName } from "../../part/service-name.tsx";
 import { TelemetryText } from "../../part/telemetry-text.tsx";
 import { TimeText } from "../../part/time-text.tsx";
-import { ValueHandle } from "../../part/value-handle.tsx";
+import { openValueMenu } from "../../part/value-handle.tsx";
 import { LogDetail } from "./log-detail.tsx";
 import { fieldOf } from "./log-lines.ts";
 
@@ -94,27 +94,20 @@ export function LogList({ rows, columns, wrap, openId, onOpen, onEnd, onTop, fet
         {items.map((item) => {
           const row = rows[item.index]!;
           return (
-            <li
+            <LogItem
               key={item.key}
-              ref={virtual.measureElement}
-              data-index={item.index}
-              aria-setsize={rows.length}
-              aria-posinset={item.index + 1}
-              className="log-item"
-              style={{ transform: `translateY(${item.start}px)` }}
-            >
-              <LogLine
-                row={row}
-                index={item.index}
-                columns={columns}
-                minHeight={rowHeight}
-                open={row.id === openId}
-                tabStop={item.index === tabStop}
-                onFocus={() => setActive(item.index)}
-                onPress={() => onOpen(row.id === openId ? undefined : row.id)}
-              />
-              {row.id === openId && <LogDetail row={row} onClose={() => onOpen(undefined)} />}
-            </li>
+              row={row}
+              index={item.index}
+              count={rows.length}
+              top={item.start}
+              measure={virtual.measureElement}
+              columns={columns}
+              minHeight={rowHeight}
+              open={row.id === openId}
+              tabStop={item.index === tabStop}
+              onActive={setActive}
+              onOpen={onOpen}
+            />
           );
         })}
       </ul>
@@ -123,18 +116,40 @@ export function LogList({ rows, columns, wrap, openId, onOpen, onEnd, onTop, fet
   );
 }
 
-interface LogLineProps {
+interface LogItemProps {
   readonly row: LogRow;
   readonly index: number;
+  readonly count: number;
+  readonly top: number;
+  readonly measure: (element: HTMLLIElement | null) => void;
   readonly columns: readonly string[];
   readonly minHeight: number;
   readonly open: boolean;
   readonly tabStop: boolean;
-  readonly onFocus: () => void;
-  readonly onPress: () => void;
+  readonly onActive: (index: number) => void;
+  readonly onOpen: (id: string | undefined) => void;
 }
 
-function LogLine({ row, index, columns, minHeight, open, tabStop, onFocus, onPress }: LogLineProps): ReactElement {
+/** Scrolling renders the list anew for each frame; lines that stay in sight must not cost anything then. */
+const LogItem = memo(function LogItem(props: LogItemProps): ReactElement {
+  const { row, index, count, top, measure, open, onOpen } = props;
+  return (
+    <li
+      ref={measure}
+      data-index={index}
+      aria-setsize={count}
+      aria-posinset={index + 1}
+      className="log-item"
+      style={{ transform: `translateY(${top}px)` }}
+    >
+      <LogLine {...props} />
+      {open && <LogDetail row={row} onClose={() => onOpen(undefined)} />}
+    </li>
+  );
+});
+
+function LogLine({ row, index, columns, minHeight, open, tabStop, onActive, onOpen }: LogItemProps): ReactElement {
+  const onPress = (): void => onOpen(open ? undefined : row.id);
   const colourOf = useServiceColours();
   const severity = severityOf(row.severityNumber);
   return (
@@ -144,18 +159,22 @@ function LogLine({ row, index, columns, minHeight, open, tabStop, onFocus, onPre
       data-line={index}
       tabIndex={tabStop ? 0 : -1}
       aria-expanded={open}
-      aria-label={`${severity.name} ${plainText(row.service, 40)} ${plainText(row.body, 160)}`}
       className={`log-line ${severity.name}${open ? " open" : ""}`}
       style={{ minHeight }}
-      onFocus={onFocus}
+      onFocus={() => onActive(index)}
       onKeyDown={(event) => {
         if (event.target === event.currentTarget && (event.key === "Enter" || event.key === " ")) {
           event.preventDefault();
           onPress();
         }
       }}
-      onClick={() => {
-        if (getSelection()?.isCollapsed !== false) onPress();
+      onClick={(event) => {
+        // Buttons do not nest: a value in a line is a handle for the pointer, and in the open line for the keyboard.
+        const handle = event.target instanceof Element ? event.target.closest<HTMLElement>("[data-field]") : null;
+        const field = handle?.dataset["field"];
+        const value = field === undefined ? undefined : fieldOf(row, field);
+        if (handle !== null && field !== undefined && value !== undefined) openValueMenu(field, value, "logs", handle);
+        else if (getSelection()?.isCollapsed !== false) onPress();
       }}
     >
       <span
@@ -167,7 +186,7 @@ function LogLine({ row, index, columns, minHeight, open, tabStop, onFocus, onPre
         {severity.letter}
       </span>
       <TimeText nano={row.time} />
-      <span className="log-service">
+      <span className="log-service" data-field="service">
         <ServiceName service={row.service} colour={colourOf(row.service)} />
       </span>
       {columns.map((field) => {
@@ -177,9 +196,9 @@ function LogLine({ row, index, columns, minHeight, open, tabStop, onFocus, onPre
             {value === undefined ? (
               <span className="faint">–</span>
             ) : (
-              <ValueHandle field={field} value={value} signal="logs" quiet>
+              <span data-field={field} className="handle">
                 <TelemetryText text={value} max={120} />
-              </ValueHandle>
+              </span>
             )}
           </span>
         );

@@ -27,6 +27,7 @@ import "./logs.css";
 const PAGE = 200;
 const BUCKETS = 80;
 const FACETS = ["service", "severity"];
+const NO_COLUMNS: readonly string[] = [];
 
 /** When and how much, what repeats, and every line of it. */
 export function Logs(): ReactElement {
@@ -256,6 +257,7 @@ function Lines({
   const more = useCallback(() => {
     if (lines.hasNextPage && !lines.isFetchingNextPage && read.length < MOST_ROWS) void lines.fetchNextPage();
   }, [lines, read.length]);
+  const openLine = useCallback((id: string | undefined) => change({ open: id }, { replace: true }), [change]);
   return (
     <AnswerStates query={lines}>
       {(data) => (
@@ -271,10 +273,10 @@ function Lines({
             <>
               <LogList
                 rows={rows}
-                columns={address.columns ?? []}
+                columns={address.columns ?? NO_COLUMNS}
                 wrap={address.wrap === true}
                 openId={address.open}
-                onOpen={(id) => change({ open: id }, { replace: true })}
+                onOpen={openLine}
                 onEnd={more}
                 onTop={tail.noteTop}
                 fetching={lines.isFetchingNextPage}

@@ -31,7 +31,8 @@ export function Patterns({
     () => [
       {
         id: "severity",
-        title: "",
+        title: "Severity",
+        titleHidden: true,
         width: 40,
         cell: (row) => {
           const severity = severityOf(row.severityNumber);

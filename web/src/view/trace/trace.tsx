@@ -15,6 +15,7 @@ import { ViewTitle } from "../../part/view-title.tsx";
 import { useAnswer } from "../../server/answers.ts";
 import { parseSelection, printSelection } from "../../state/address.ts";
 import { hrefTo, useAddress, useChange } from "../../state/question.ts";
+import { correctSkew } from "./clock-skew.ts";
 import { Compare } from "./compare.tsx";
 import { Flame } from "./flame.tsx";
 import { Minimap } from "./minimap.tsx";
@@ -79,13 +80,16 @@ export function TraceView(): ReactElement {
   );
 }
 
-function TraceBody({ trace }: { readonly trace: Trace }): ReactElement {
+function TraceBody({ trace: raw }: { readonly trace: Trace }): ReactElement {
+  const skew = useMemo(() => correctSkew(raw), [raw]);
+  const [corrected, setCorrected] = useState(false);
+  const trace = corrected ? skew.trace : raw;
   const address = useAddress();
   const change = useChange();
   const colourOf = useServiceColours();
   const tree = useMemo(() => treeOf(trace), [trace]);
   const tab = TABS.find(([id]) => id === address.tab)?.[0] ?? "waterfall";
-  const [critical, setCritical] = useState(trace.criticalPath.note === null);
+  const [critical, setCritical] = useState(trace.criticalPath.segments.length > 0);
   const [words, setWords] = useState("");
   const [foundAt, setFoundAt] = useState(0);
   const find = useRef<HTMLInputElement>(null);
@@ -133,7 +137,7 @@ function TraceBody({ trace }: { readonly trace: Trace }): ReactElement {
       if (event.key === "f") {
         event.preventDefault();
         find.current?.focus();
-      } else if (event.key === "c" && trace.criticalPath.note === null) setCritical((on) => !on);
+      } else if (event.key === "c" && trace.criticalPath.segments.length > 0) setCritical((on) => !on);
       else if (event.key === "Escape" && !event.defaultPrevented) {
         if (address.select !== undefined) setView(null);
         else if (address.open !== undefined) open(-1);
@@ -203,14 +207,32 @@ function TraceBody({ trace }: { readonly trace: Trace }): ReactElement {
           type="button"
           className="button small"
           aria-pressed={critical}
-          disabled={trace.criticalPath.note !== null}
+          disabled={trace.criticalPath.segments.length === 0}
           title={trace.criticalPath.note ?? "By timing  c"}
           onClick={() => setCritical(!critical)}
         >
           Critical path <span className="faint">by timing</span>
         </button>
         {trace.criticalPath.note !== null && (
-          <span className="small warn-text cut">No critical path: {trace.criticalPath.note}</span>
+          <span
+            className={`small cut ${trace.criticalPath.segments.length === 0 ? "warn-text" : "faint"}`}
+            title={trace.criticalPath.note}
+          >
+            {trace.criticalPath.segments.length === 0
+              ? `No critical path: ${trace.criticalPath.note}`
+              : trace.criticalPath.note}
+          </span>
+        )}
+        {skew.moved > 0 && (
+          <button
+            type="button"
+            className="button small"
+            aria-pressed={corrected}
+            title={`${skew.moved} spans seem to begin before their callers: their clocks disagree`}
+            onClick={() => setCorrected(!corrected)}
+          >
+            {corrected ? "Clocks corrected" : "Correct clocks"} <span className="faint">{formatCount(skew.moved)}</span>
+          </button>
         )}
         <span className="grow" />
         <StatisticsLine statistics={trace.statistics} />

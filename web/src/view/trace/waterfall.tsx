@@ -1,5 +1,5 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, type ReactElement, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, memo, type ReactElement, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Trace } from "../../../../src/api/contract/shapes.ts";
 import { plainText } from "../../format/hostile.ts";
 import { exact, formatCount, formatDuration } from "../../format/quantity.ts";
@@ -235,7 +235,8 @@ interface RowProps {
   readonly onPress: (at: number) => void;
 }
 
-function Row(props: RowProps): ReactElement {
+/** Scrolling renders the waterfall anew for each frame; rows that stay in sight must not cost anything then. */
+const Row = memo(function Row(props: RowProps): ReactElement {
   const { at, top, height, line, trace, tree, colours, cursor, openIndex, foundSet, onToggle, onPress } = props;
   const index = line.kind === "span" ? line.index : line.members[0]!;
   const name = trace.names[trace.name[index]!] ?? "";
@@ -351,7 +352,7 @@ function Row(props: RowProps): ReactElement {
       </div>
     </div>
   );
-}
+});
 
 /** Left and width in percent, clipped to the window; null where it is out of sight. */
 function placed(view: TimeWindow, startNs: number, endNs: number): { left: number; width: number } | null {

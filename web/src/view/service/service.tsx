@@ -21,7 +21,7 @@ import { useAnswer } from "../../server/answers.ts";
 import { printSelection } from "../../state/address.ts";
 import { useTheme } from "../../state/preferences.ts";
 import { hrefTo, type Question, useChange, useOpen, useQuestion, withFilter } from "../../state/question.ts";
-import "./services.css";
+import "./service.css";
 
 type Operation = Operations["operations"][number];
 
@@ -201,7 +201,8 @@ function OperationTable({
       },
       {
         id: "line",
-        title: "",
+        title: "Rate over time",
+        titleHidden: true,
         width: 116,
         cell: (row) => <Sparkline line={row.rate} unit="per-second" label="Rate" max={top} />,
       },

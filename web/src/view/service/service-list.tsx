@@ -13,7 +13,7 @@ import { ViewTitle } from "../../part/view-title.tsx";
 import { useAnswer } from "../../server/answers.ts";
 import { hrefTo, type Question, useChange, useOpen, useQuestion } from "../../state/question.ts";
 import { ServiceMap } from "./service-map.tsx";
-import "./services.css";
+import "./service.css";
 
 /** Every service at a glance: as a table to scan, or as the map of who calls whom. */
 export function Services(): ReactElement {
@@ -93,7 +93,8 @@ function ServiceTable({ question }: { readonly question: Question }): ReactEleme
       },
       {
         id: "rate-line",
-        title: "",
+        title: "Rate over time",
+        titleHidden: true,
         width: 116,
         cell: (row) => <Sparkline line={row.rate} unit="per-second" label="Rate" max={top.rate} />,
       },
@@ -114,10 +115,17 @@ function ServiceTable({ question }: { readonly question: Question }): ReactEleme
       },
       {
         id: "errors-line",
-        title: "",
+        title: "Errors over time",
+        titleHidden: true,
         width: 116,
         cell: (row) => (
-          <Sparkline line={row.errors} unit="ratio" label="Errors" max={top.errors} colour="var(--error)" />
+          <Sparkline
+            line={row.errors}
+            unit="ratio"
+            label="Errors"
+            max={top.errors}
+            colour={highest(row.errors.values) > 0 ? "var(--error)" : "var(--faint)"}
+          />
         ),
       },
       {
@@ -146,7 +154,8 @@ function ServiceTable({ question }: { readonly question: Question }): ReactEleme
       },
       {
         id: "p95-line",
-        title: "",
+        title: "p95 over time",
+        titleHidden: true,
         width: 116,
         cell: (row) => <Sparkline line={row.p95} unit="ns" label="p95" max={top.p95} />,
       },
