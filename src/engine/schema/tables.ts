@@ -44,8 +44,13 @@ const LOW_CARDINALITY = "LowCardinality(String)";
 const TIME = "DateTime64(9, 'UTC')";
 const BUCKETED_MAPS =
   "map_serialization_version = 'with_buckets', map_serialization_version_for_zero_level_parts = 'basic', map_buckets_min_avg_size = 0, map_buckets_strategy = 'linear'";
+/**
+ * Parts and merges are synced before they count. What was merged or dropped stays on disk for a minute: long enough that the
+ * new part's directory entry is durable first, short enough that a start has little to look through and a dropped day's
+ * space comes back soon.
+ */
 const DURABLE =
-  "fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 480";
+  "fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 60";
 
 /** Attributes everybody filters on get a column of their own, which the planner reads instead of the map. */
 export const PROMOTED_SPAN_ATTRIBUTES: readonly string[] = [
@@ -77,11 +82,12 @@ export function promotedColumn(scope: "attributes" | "resource_attributes", key:
 
 /**
  * SQL for one resource attribute of `spans`, `logs` or `series` ('' where it is missing), forty times quicker than
- * `resource_attributes['key']`: the engine reads the JSON once per distinct resource, not once per row.
+ * `resource_attributes['key']`: the engine reads the JSON once per distinct resource, not once per row. Keys that a JSON path
+ * might read otherwise are left to the map.
  */
 export function resourceAttribute(key: string): string {
-  const path = `$.${JSON.stringify(key)}`;
-  return `JSON_VALUE(resource, '${path.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}')`;
+  if (/^[\w.-]+$/.test(key)) return `JSON_VALUE(resource, '$."${key}"')`;
+  return `resource_attributes['${key.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}']`;
 }
 
 function column(name: string, type: string, rest?: string): Column {
