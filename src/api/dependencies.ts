@@ -2,6 +2,7 @@ import type { Access } from "#access/access.ts";
 import type { Engine } from "#engine/engine.ts";
 import type { Signal } from "#model/batch.ts";
 import type { Clock } from "#runtime/clock.ts";
+import type { Documents } from "#state/documents.ts";
 import type { DemoReveal, DemoState, Ledger, Status } from "./contract/shapes.ts";
 
 /** What the API needs of the rest of the program. */
@@ -15,6 +16,8 @@ export interface ApiDependencies {
   /** Where people and senders reach this program, as URLs. */
   readonly addresses: Status["addresses"];
   readonly disk: () => Status["disk"];
+  /** Where views, trails and queries are saved; without it those routes answer that there is nothing. */
+  readonly documents?: Documents;
   readonly demo?: DemoControl;
   /** Folder of the built web interface. */
   readonly webRoot?: string;

@@ -99,7 +99,7 @@ export async function startProgram(settings: Settings, context: ProgramContext):
           );
 
     const store = stack.use(await openStore(settings, dataDir, clock, log));
-    const { engine, ingest } = store;
+    const { engine, ingest, documents } = store;
 
     const quotas = new Quotas(QUOTA_DEFAULTS, clock, counts);
     const onError = (error: unknown): void => log.error("request failed", { error: describeError(error) });
@@ -133,6 +133,7 @@ export async function startProgram(settings: Settings, context: ProgramContext):
       ingestLedger: () => ingest.ledger(),
       access,
       clock,
+      documents,
       version: context.version,
       addresses: { ui: url, otlpHttp: otlpHttpUrl ?? `${url}/otlp`, otlpGrpc: otlpGrpcUrl ?? "off" },
       disk: () => diskOf(dataDir, settings),

@@ -12,12 +12,15 @@ import type { Clock } from "#runtime/clock.ts";
 import { systemDisk } from "#runtime/disk-system.ts";
 import type { Log } from "#runtime/log.ts";
 import { workerThreads } from "#runtime/threads.ts";
+import type { Documents } from "#state/documents.ts";
+import { openLmdbDocuments } from "#state/lmdb/lmdb-documents.ts";
 import { createLoadInserter } from "./load-inserter.ts";
 
-/** What keeps the data: journals, engine and the ingest between them. */
+/** What keeps the data: journals, engine and the ingest between them, documents beside. */
 export interface Store extends AsyncDisposable {
   readonly engine: Engine;
   readonly ingest: RunningIngest;
+  readonly documents: Documents;
   /** After disposal: whether the ledger added up. */
   isClean(): boolean;
 }
@@ -55,10 +58,12 @@ export async function openStore(settings: Settings, dataDir: string, clock: Cloc
       loader: { ...INGEST_DEFAULTS.loader, loadRows: settings.ingest.loadRows, lingerMs: settings.ingest.linger },
     },
   });
+  const documents = openLmdbDocuments(join(dataDir, "state"), clock);
   let clean = true;
   return {
     engine,
     ingest,
+    documents,
     isClean: () => clean,
     [Symbol.asyncDispose]: async () => {
       const ledgers = await ingest.close(settings.shutdownTimeout);
@@ -70,6 +75,7 @@ export async function openStore(settings: Settings, dataDir: string, clock: Cloc
         }
         if (pending > 0) log.info("left in the journal", { signal, pending });
       }
+      await documents[Symbol.asyncDispose]();
       await pool[Symbol.asyncDispose]();
       await engine[Symbol.asyncDispose]();
       await Promise.all(SIGNALS.map((signal) => journals[signal][Symbol.asyncDispose]()));
