@@ -36,7 +36,6 @@ export const SQL_FORMATS: Readonly<Record<string, string>> = {
   SQLInsert: "text/plain; charset=utf-8",
   TSKV: "text/plain; charset=utf-8",
   Vertical: "text/plain; charset=utf-8",
-  VerticalRaw: "text/plain; charset=utf-8",
   Pretty: "text/plain; charset=utf-8",
   PrettyMonoBlock: "text/plain; charset=utf-8",
   PrettyNoEscapes: "text/plain; charset=utf-8",
