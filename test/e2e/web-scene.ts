@@ -187,7 +187,14 @@ export function buildScene(endMs: number): { readonly scene: Scene; readonly par
         ),
       );
       logs["catalogue"]!.push(
-        logOf({ timeMs: at + 20, body: `product ${700 + i} found in cache`, traceId, spanId: span(2), severityNumber: 5, severityText: "DEBUG" }),
+        logOf({
+          timeMs: at + 20,
+          body: `product ${700 + i} found in cache`,
+          traceId,
+          spanId: span(2),
+          severityNumber: 5,
+          severityText: "DEBUG",
+        }),
       );
       continue;
     }
@@ -243,31 +250,74 @@ export function buildScene(endMs: number): { readonly scene: Scene; readonly par
       }),
     );
     logs["checkout"]!.push(
-      logOf({ timeMs: at + 5, body: `order of ${1 + (i % 5)} items received`, traceId, spanId: span(2), attributes: { "order.items": 1 + (i % 5) } }),
+      logOf({
+        timeMs: at + 5,
+        body: `order of ${1 + (i % 5)} items received`,
+        traceId,
+        spanId: span(2),
+        attributes: { "order.items": 1 + (i % 5) },
+      }),
     );
     if (failed) {
       failedTrace = traceId;
       failedSpan = span(4);
       logs["payments"]!.push(
-        logOf({ timeMs: at + 36 + slow, body: `charge failed: ${REASON}`, traceId, spanId: span(4), severityNumber: 17, severityText: "ERROR", attributes: { "card.network": network, attempt: 3 } }),
-        logOf({ timeMs: at + 30 + slow / 2, body: "retrying charge, attempt 2 of 3", traceId, spanId: span(4), severityNumber: 13, severityText: "WARN" }),
+        logOf({
+          timeMs: at + 36 + slow,
+          body: `charge failed: ${REASON}`,
+          traceId,
+          spanId: span(4),
+          severityNumber: 17,
+          severityText: "ERROR",
+          attributes: { "card.network": network, attempt: 3 },
+        }),
+        logOf({
+          timeMs: at + 30 + slow / 2,
+          body: "retrying charge, attempt 2 of 3",
+          traceId,
+          spanId: span(4),
+          severityNumber: 13,
+          severityText: "WARN",
+        }),
       );
-    } else logs["payments"]!.push(logOf({ timeMs: at + 40, body: `charged ${(19.5 + i).toFixed(2)} EUR`, traceId, spanId: span(4) }));
+    } else
+      logs["payments"]!.push(
+        logOf({ timeMs: at + 40, body: `charged ${(19.5 + i).toFixed(2)} EUR`, traceId, spanId: span(4) }),
+      );
   }
   const every15s = Array.from({ length: 40 }, (_, i) => startMs + (i + 0.5) * 15_000);
-  const parts = services.map((service, s): ScenePart => ({
-    service,
-    spans: spans[service]!,
-    ...(logs[service]!.length > 0 ? { logs: logs[service]! } : {}),
-    metrics: [
-      gaugeOf("process.memory.usage", "By", every15s.map((ms, i) => [ms, (80 + s * 25 + (i % 7)) * 1048576])),
-      gaugeOf("queue.depth", "{item}", every15s.map((ms, i) => [ms, s === 2 && i > 27 ? 40 + i : 2 + ((i * s) % 5)])),
-    ],
-  }));
+  const parts = services.map(
+    (service, s): ScenePart => ({
+      service,
+      spans: spans[service]!,
+      ...(logs[service]!.length > 0 ? { logs: logs[service]! } : {}),
+      metrics: [
+        gaugeOf(
+          "process.memory.usage",
+          "By",
+          every15s.map((ms, i) => [ms, (80 + s * 25 + (i % 7)) * 1048576]),
+        ),
+        gaugeOf(
+          "queue.depth",
+          "{item}",
+          every15s.map((ms, i) => [ms, s === 2 && i > 27 ? 40 + i : 2 + ((i * s) % 5)]),
+        ),
+      ],
+    }),
+  );
   const count = (record: Record<string, object[]>): number =>
     Object.values(record).reduce((sum, list) => sum + list.length, 0);
   return {
-    scene: { startMs, endMs, services, failedTrace, failedSpan, reason: REASON, spans: count(spans), logs: count(logs) },
+    scene: {
+      startMs,
+      endMs,
+      services,
+      failedTrace,
+      failedSpan,
+      reason: REASON,
+      spans: count(spans),
+      logs: count(logs),
+    },
     parts,
   };
 }
