@@ -1,4 +1,5 @@
 import type { Route } from "./route.ts";
+import { backupRoute, eraseRoute, quarantineRoute, replayRoute } from "./routes/administration.ts";
 import { demoBreakRoute, demoRevealRoute, demoRoute } from "./routes/demo.ts";
 import { documentListRoute, documentRemoveRoute, documentRoute, documentWriteRoute } from "./routes/documents.ts";
 import { explainRoute } from "./routes/explain.ts";
@@ -60,6 +61,10 @@ export function apiRoutes(startedMs: number): readonly Route[] {
     labelValuesRoute,
     seriesRoute,
     sqlRoute,
+    backupRoute,
+    eraseRoute,
+    quarantineRoute,
+    replayRoute,
     sqlSchemaRoute(),
     explainRoute(() => routes),
     documentListRoute,

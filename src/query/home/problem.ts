@@ -10,6 +10,8 @@ export interface ProblemTarget {
   readonly fromMs: number;
   readonly toMs: number;
   readonly where: readonly FieldFilter[];
+  /** What is selected of that, to be compared with the rest. */
+  readonly select?: FieldFilter;
   readonly metric?: string;
   /** Slowest or newest first. */
   readonly sort?: "start" | "duration";
@@ -21,6 +23,8 @@ export interface FoundProblem {
   readonly kind: ProblemKind;
   readonly title: string;
   readonly detail: string;
+  /** In a few words, where it is told within another problem. */
+  readonly brief?: string;
   readonly service: string;
   readonly operation: string | null;
   readonly sinceMs: number;
@@ -40,8 +44,4 @@ export interface OperationProblem extends FoundProblem {
   readonly spanKind: string;
   /** Spans longer than this are the affected ones; null where the affected are those that failed. */
   readonly slowerThanNs: number | null;
-}
-
-export function isOperationProblem(problem: FoundProblem): problem is OperationProblem {
-  return "spanKind" in problem;
 }
