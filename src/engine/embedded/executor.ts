@@ -118,7 +118,7 @@ export class Executor {
     const before = preamble(statement);
     const connection: ChdbConnection = chdb.CreateConnection(dataDir);
     try {
-      for (const sql of before) await chdb.QueryAsyncConnection(connection, sql, "Null");
+      await chdb.QueryAsyncConnection(connection, before.join("; "), "Null");
       return await chdb.QueryAsyncConnection(connection, statement.sql, statement.format);
     } catch (error) {
       throw new StatementError(error instanceof Error ? error.message : String(error));
