@@ -479,6 +479,13 @@ describe("limits", () => {
     expect(deeper.rows).toMatchObject([{ body: { array: hex(field(1, field(5, field(1, field(5, field(1)))))) } }]);
   });
 
+  it("never nests deeper than the stack allows, whatever the setting", () => {
+    let value: Buffer = Buffer.from([0x18, 1]);
+    for (let depth = 0; depth < 5000; depth++) value = longField(5, longField(1, value));
+    const body = longField(1, longField(2, longField(2, longField(5, value))));
+    expect(decodeLogs(body, { nesting: 1_000_000 }).truncated).toEqual([{ limit: "nesting", count: 1 }]);
+  });
+
   it("drops events and links past the limit, exemplars too", () => {
     const link = { traceId, spanId };
     const { rows, truncated } = decodeSpans(
@@ -630,6 +637,14 @@ function field(number: number, ...parts: Uint8Array[]): Uint8Array {
   const payload = Buffer.concat(parts);
   const length = payload.length < 0x80 ? [payload.length] : [(payload.length & 0x7f) | 0x80, payload.length >>> 7];
   return Uint8Array.from(Buffer.concat([Uint8Array.from([number * 8 + 2, ...length]), payload]));
+}
+
+/** A length-delimited field of any length. */
+function longField(number: number, payload: Uint8Array): Buffer {
+  const head = [number * 8 + 2];
+  let rest = payload.length;
+  for (; rest > 0x7f; rest >>>= 7) head.push((rest & 0x7f) | 0x80);
+  return Buffer.concat([Uint8Array.from([...head, rest]), payload]);
 }
 
 function traceSpan(): Uint8Array {
