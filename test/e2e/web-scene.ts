@@ -148,7 +148,7 @@ export function buildScene(endMs: number): { readonly scene: Scene; readonly par
     const failed = i >= 28 && network === "amex";
     const slow = failed ? 2000 : 20 + ((i * 37) % 60);
     const total = slow + 60 + ((i * 13) % 40);
-    const route = i % 4 === 0 ? "/products/:id" : "/checkout";
+    const route = i % 4 === 0 && !(i >= 28 && i % 3 === 1) ? "/products/:id" : "/checkout";
     spans["gateway"]!.push(
       spanOf({
         traceId,
@@ -161,12 +161,19 @@ export function buildScene(endMs: number): { readonly scene: Scene; readonly par
         attributes: { "http.route": route, "http.response.status_code": failed ? 502 : 200, "client.region": "eu" },
       }),
     );
-    if (route !== "/checkout" && !failed) {
+    // A call is a client span at the caller and a server span at the callee.
+    const call = (from: string, n: number, parent: number, name: string, startMs: number, durationMs: number): void => {
+      spans[from]!.push(
+        spanOf({ traceId, spanId: span(n), parentSpanId: span(parent), name, kind: 3, startMs, durationMs }),
+      );
+    };
+    if (route !== "/checkout") {
+      call("gateway", 5, 1, "GET catalogue", at + 3, total - 8);
       spans["catalogue"]!.push(
         spanOf({
           traceId,
           spanId: span(2),
-          parentSpanId: span(1),
+          parentSpanId: span(5),
           name: "find product",
           kind: 2,
           startMs: at + 4,
@@ -187,15 +194,25 @@ export function buildScene(endMs: number): { readonly scene: Scene; readonly par
         ),
       );
       logs["catalogue"]!.push(
-        logOf({ timeMs: at + 20, body: `product ${700 + i} found in cache`, traceId, spanId: span(2), severityNumber: 5, severityText: "DEBUG" }),
+        logOf({
+          timeMs: at + 20,
+          body: `product ${700 + i} found in cache`,
+          traceId,
+          spanId: span(2),
+          severityNumber: 5,
+          severityText: "DEBUG",
+        }),
       );
       continue;
     }
+    call("gateway", 5, 1, "POST checkout", at + 2, total - 4);
+    call("checkout", 6, 2, "POST inventory", at + 5, 20 + (i % 9));
+    call("checkout", 7, 2, "POST payments", at + 35, slow + 2);
     spans["checkout"]!.push(
       spanOf({
         traceId,
         spanId: span(2),
-        parentSpanId: span(1),
+        parentSpanId: span(5),
         name: "place order",
         kind: 2,
         startMs: at + 3,
@@ -208,7 +225,7 @@ export function buildScene(endMs: number): { readonly scene: Scene; readonly par
       spanOf({
         traceId,
         spanId: span(3),
-        parentSpanId: span(2),
+        parentSpanId: span(6),
         name: "reserve",
         kind: 2,
         startMs: at + 6,
@@ -220,7 +237,7 @@ export function buildScene(endMs: number): { readonly scene: Scene; readonly par
       spanOf({
         traceId,
         spanId: span(4),
-        parentSpanId: span(2),
+        parentSpanId: span(7),
         name: "charge card",
         kind: 2,
         startMs: at + 36,
@@ -243,31 +260,74 @@ export function buildScene(endMs: number): { readonly scene: Scene; readonly par
       }),
     );
     logs["checkout"]!.push(
-      logOf({ timeMs: at + 5, body: `order of ${1 + (i % 5)} items received`, traceId, spanId: span(2), attributes: { "order.items": 1 + (i % 5) } }),
+      logOf({
+        timeMs: at + 5,
+        body: `order of ${1 + (i % 5)} items received`,
+        traceId,
+        spanId: span(2),
+        attributes: { "order.items": 1 + (i % 5) },
+      }),
     );
     if (failed) {
       failedTrace = traceId;
       failedSpan = span(4);
       logs["payments"]!.push(
-        logOf({ timeMs: at + 36 + slow, body: `charge failed: ${REASON}`, traceId, spanId: span(4), severityNumber: 17, severityText: "ERROR", attributes: { "card.network": network, attempt: 3 } }),
-        logOf({ timeMs: at + 30 + slow / 2, body: "retrying charge, attempt 2 of 3", traceId, spanId: span(4), severityNumber: 13, severityText: "WARN" }),
+        logOf({
+          timeMs: at + 36 + slow,
+          body: `charge failed: ${REASON}`,
+          traceId,
+          spanId: span(4),
+          severityNumber: 17,
+          severityText: "ERROR",
+          attributes: { "card.network": network, attempt: 3 },
+        }),
+        logOf({
+          timeMs: at + 30 + slow / 2,
+          body: "retrying charge, attempt 2 of 3",
+          traceId,
+          spanId: span(4),
+          severityNumber: 13,
+          severityText: "WARN",
+        }),
       );
-    } else logs["payments"]!.push(logOf({ timeMs: at + 40, body: `charged ${(19.5 + i).toFixed(2)} EUR`, traceId, spanId: span(4) }));
+    } else
+      logs["payments"]!.push(
+        logOf({ timeMs: at + 40, body: `charged ${(19.5 + i).toFixed(2)} EUR`, traceId, spanId: span(4) }),
+      );
   }
   const every15s = Array.from({ length: 40 }, (_, i) => startMs + (i + 0.5) * 15_000);
-  const parts = services.map((service, s): ScenePart => ({
-    service,
-    spans: spans[service]!,
-    ...(logs[service]!.length > 0 ? { logs: logs[service]! } : {}),
-    metrics: [
-      gaugeOf("process.memory.usage", "By", every15s.map((ms, i) => [ms, (80 + s * 25 + (i % 7)) * 1048576])),
-      gaugeOf("queue.depth", "{item}", every15s.map((ms, i) => [ms, s === 2 && i > 27 ? 40 + i : 2 + ((i * s) % 5)])),
-    ],
-  }));
+  const parts = services.map(
+    (service, s): ScenePart => ({
+      service,
+      spans: spans[service]!,
+      ...(logs[service]!.length > 0 ? { logs: logs[service]! } : {}),
+      metrics: [
+        gaugeOf(
+          "process.memory.usage",
+          "By",
+          every15s.map((ms, i) => [ms, (80 + s * 25 + (i % 7)) * 1048576]),
+        ),
+        gaugeOf(
+          "queue.depth",
+          "{item}",
+          every15s.map((ms, i) => [ms, s === 2 && i > 27 ? 40 + i : 2 + ((i * s) % 5)]),
+        ),
+      ],
+    }),
+  );
   const count = (record: Record<string, object[]>): number =>
     Object.values(record).reduce((sum, list) => sum + list.length, 0);
   return {
-    scene: { startMs, endMs, services, failedTrace, failedSpan, reason: REASON, spans: count(spans), logs: count(logs) },
+    scene: {
+      startMs,
+      endMs,
+      services,
+      failedTrace,
+      failedSpan,
+      reason: REASON,
+      spans: count(spans),
+      logs: count(logs),
+    },
     parts,
   };
 }

@@ -35,7 +35,9 @@ export async function openWatchedPage(
 /** Waits until nothing is loading any more: no skeleton in sight and no request of the API under way but the tail. */
 export async function settle(page: Page): Promise<void> {
   await page.waitForLoadState("networkidle");
-  await page.waitForFunction("document.querySelector('#main')?.children.length > 0 && document.querySelector('.skeleton, .busy, .stale') === null");
+  await page.waitForFunction(
+    "document.querySelector('#main')?.children.length > 0 && document.querySelector('.skeleton, .busy, .stale') === null",
+  );
   await page.evaluate("document.fonts.ready");
 }
 
