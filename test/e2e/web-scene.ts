@@ -148,7 +148,7 @@ export function buildScene(endMs: number): { readonly scene: Scene; readonly par
     const failed = i >= 28 && network === "amex";
     const slow = failed ? 2000 : 20 + ((i * 37) % 60);
     const total = slow + 60 + ((i * 13) % 40);
-    const route = i % 4 === 0 ? "/products/:id" : "/checkout";
+    const route = i % 4 === 0 && !(i >= 28 && i % 3 === 1) ? "/products/:id" : "/checkout";
     spans["gateway"]!.push(
       spanOf({
         traceId,
@@ -161,12 +161,19 @@ export function buildScene(endMs: number): { readonly scene: Scene; readonly par
         attributes: { "http.route": route, "http.response.status_code": failed ? 502 : 200, "client.region": "eu" },
       }),
     );
-    if (route !== "/checkout" && !failed) {
+    // A call is a client span at the caller and a server span at the callee.
+    const call = (from: string, n: number, parent: number, name: string, startMs: number, durationMs: number): void => {
+      spans[from]!.push(
+        spanOf({ traceId, spanId: span(n), parentSpanId: span(parent), name, kind: 3, startMs, durationMs }),
+      );
+    };
+    if (route !== "/checkout") {
+      call("gateway", 5, 1, "GET catalogue", at + 3, total - 8);
       spans["catalogue"]!.push(
         spanOf({
           traceId,
           spanId: span(2),
-          parentSpanId: span(1),
+          parentSpanId: span(5),
           name: "find product",
           kind: 2,
           startMs: at + 4,
@@ -198,11 +205,14 @@ export function buildScene(endMs: number): { readonly scene: Scene; readonly par
       );
       continue;
     }
+    call("gateway", 5, 1, "POST checkout", at + 2, total - 4);
+    call("checkout", 6, 2, "POST inventory", at + 5, 20 + (i % 9));
+    call("checkout", 7, 2, "POST payments", at + 35, slow + 2);
     spans["checkout"]!.push(
       spanOf({
         traceId,
         spanId: span(2),
-        parentSpanId: span(1),
+        parentSpanId: span(5),
         name: "place order",
         kind: 2,
         startMs: at + 3,
@@ -215,7 +225,7 @@ export function buildScene(endMs: number): { readonly scene: Scene; readonly par
       spanOf({
         traceId,
         spanId: span(3),
-        parentSpanId: span(2),
+        parentSpanId: span(6),
         name: "reserve",
         kind: 2,
         startMs: at + 6,
@@ -227,7 +237,7 @@ export function buildScene(endMs: number): { readonly scene: Scene; readonly par
       spanOf({
         traceId,
         spanId: span(4),
-        parentSpanId: span(2),
+        parentSpanId: span(7),
         name: "charge card",
         kind: 2,
         startMs: at + 36,
