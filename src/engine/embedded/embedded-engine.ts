@@ -24,6 +24,8 @@ export interface EmbeddedEngineOptions {
   /** Resident memory at which the process is restarted; default 600 MB above the cap. */
   readonly residentLimitBytes?: number;
   readonly database?: string;
+  /** The directory that backups may be written to and read from; default `backup` in the data directory. */
+  readonly backupDir?: string;
   /** The built host.js; default the one beside this file. */
   readonly hostScript?: string;
   /** How long a killed query may go on before the process is restarted; default 10 s. */
@@ -106,7 +108,7 @@ class EmbeddedCore implements EngineCore {
         database: this.#database,
         tables: TABLES.map(({ name }) => name),
         views: VIEWS.map(({ name }) => name),
-        backupDir: join(this.#dataDir, "backup"),
+        backupDir: resolve(options.backupDir ?? join(this.#dataDir, "backup")),
       },
       onUp: async (address) => await this.#up(address),
       onDown: () => this.#down(),

@@ -73,7 +73,7 @@ async function start(order: StartOrder): Promise<void> {
 
 /** The connection that starts the engine and keeps it running. */
 function openKeeper(chdb: ChdbBinding, order: StartOrder): ChdbConnection {
-  const configFile = writeConfigFile(order.configDir, order.config);
+  const configFile = writeConfigFile(order.configDir, order.config, order.memoryLimitBytes);
   try {
     return chdb.CreateConnection(order.dataDir, [
       `--config-file=${configFile}`,

@@ -1,6 +1,6 @@
 import { AttributeType } from "#model/batch.ts";
 import type { Decoding } from "./decoding.ts";
-import { isAscii, repaired, validUntil } from "./utf8.ts";
+import { isText, repaired } from "./utf8.ts";
 
 /** One AnyValue at a time, as AttributeColumns keeps it: type, low, high. */
 export class ValueReader {
@@ -164,7 +164,7 @@ export class ValueReader {
 
   #textIsSound(start: number, end: number): boolean {
     const { view, bytes } = this.#decoding.source;
-    return isAscii(view, start, end) || validUntil(bytes, start, end) === end;
+    return isText(bytes, view, start, end);
   }
 
   #mendedValue(start: number, end: number, depth: number): Uint8Array {
