@@ -57,9 +57,16 @@ export function foldByTraces(problems: readonly OperationProblem[], affected: Af
     const [first, ...rest] = members.toSorted((a, b) => pointing(b) - pointing(a));
     const problem = problems[first!]!;
     const cause = causes[first!] ?? null;
+    const peer = peerOf(problem, affected);
     const isOwn = cause !== null && cause.service === problem.service && cause.name === problem.operation;
     return {
-      problem: { ...problem, score: Math.max(...members.map((index) => problems[index]!.score)) },
+      problem: {
+        ...problem,
+        // A client's span is often named by its method alone; whom it calls says more.
+        title:
+          peer === null ? problem.title : problem.title.replace(problem.operation, `${problem.operation} to ${peer}`),
+        score: Math.max(...members.map((index) => problems[index]!.score)),
+      },
       symptoms: rest.map((index) => problems[index]!),
       services: new Set(
         affected.traces.flatMap((trace, at) =>
@@ -71,6 +78,16 @@ export function foldByTraces(problems: readonly OperationProblem[], affected: Af
       cause: cause === null || isOwn || cause.share < BELIEVED ? null : cause,
     };
   });
+}
+
+/** What all affected client spans of an operation call, if it is one and the name does not say it already. */
+function peerOf(problem: OperationProblem, affected: AffectedTraces): string | null {
+  if (problem.spanKind !== "client" && problem.spanKind !== "producer") return null;
+  const peers = new Set(
+    affected.traces.flatMap(({ spans }) => spans.filter((span) => isAffected(span, problem)).map(({ peer }) => peer)),
+  );
+  const [peer] = peers;
+  return peers.size !== 1 || peer === undefined || peer === "" || /\W/.test(problem.operation) ? null : peer;
 }
 
 /** A trouble as one problem that tells of its symptoms, and of what else changed with it. */

@@ -41,7 +41,10 @@ export function findLogProblems(history: History): FoundProblem[] {
         sinceMs,
         score: Math.min(
           0.7,
-          (log.severityNumber >= ERROR ? 0.3 : 0.15) + 0.06 * Math.log10(now) + (log.severityNumber >= FATAL ? 0.2 : 0),
+          (log.severityNumber >= ERROR ? 0.3 : 0.15) +
+            0.06 * Math.log10(now) +
+            0.01 * wording(log.template) +
+            (log.severityNumber >= FATAL ? 0.2 : 0),
         ),
         now,
         before,
