@@ -1,5 +1,5 @@
 import { readAffectedTraces } from "./home/affected-traces.ts";
-import { cameWith, foldByTraces, tellTrouble } from "./home/fold.ts";
+import { cameWith, foldByTime, foldByTraces, tellTrouble } from "./home/fold.ts";
 import { readHistory } from "./home/history.ts";
 import { findLogProblems } from "./home/log-problems.ts";
 import { findErrorProblems, findLatencyProblems } from "./home/operation-problems.ts";
@@ -35,7 +35,12 @@ export async function findProblems(question: Question): Promise<readonly FoundPr
       return rank < EXPLAINED ? { ...problem, differences: await tellWhomItHits(question, problem) } : problem;
     }),
   );
-  return [...told, ...others.filter((other) => belongsTo.get(other) === undefined)]
+  const alone = others.filter((other) => belongsTo.get(other) === undefined);
+  return [
+    ...told,
+    ...foldByTime(alone.filter((other) => other.kind === "log-errors")),
+    ...alone.filter((other) => other.kind !== "log-errors"),
+  ]
     .sort((a, b) => b.score - a.score || (a.id < b.id ? -1 : 1))
     .slice(0, MOST_PROBLEMS);
 }

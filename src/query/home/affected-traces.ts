@@ -1,5 +1,5 @@
 import { median } from "#math/robust.ts";
-import { and, as, call, column, compare, descending, equals, or, output, select } from "#plan/expression.ts";
+import { and, as, attribute, call, column, compare, descending, equals, or, output, select } from "#plan/expression.ts";
 import type { Predicate } from "#plan/select.ts";
 import type { Question } from "../question.ts";
 import { selfTimes } from "../trace/self-time.ts";
@@ -21,6 +21,8 @@ export interface TraceSpan {
   readonly service: string;
   readonly name: string;
   readonly kind: string;
+  /** What a client span calls: a database or a host, by the attributes that have a column of their own; '' where it is not said. */
+  readonly peer: string;
   readonly failed: boolean;
   readonly duration: number;
   /** Time in which none of its children ran. */
@@ -155,6 +157,8 @@ async function readTraces(
         as("status", column("status_code")),
         as("time", call("unixNanoText", column("start_time"))),
         as("duration", column("duration_nano")),
+        as("database", attribute("attributes", "db.system.name")),
+        as("address", attribute("attributes", "server.address")),
       ],
       limit: MOST_SPANS,
     }),
@@ -167,6 +171,8 @@ async function readTraces(
   const status = frame.strings("status");
   const time = frame.strings("time");
   const duration = frame.numbers("duration");
+  const database = frame.strings("database");
+  const address = frame.strings("address");
   const rowsOf = new Map<string, number[]>();
   for (const [row, id] of frame.strings("trace").entries()) {
     const rows = rowsOf.get(id);
@@ -195,6 +201,7 @@ async function readTraces(
           service: service[row]!,
           name: name[row]!,
           kind: kind[row]!,
+          peer: database[row]! || address[row]!,
           failed: status[row] === "error",
           duration: duration[row]!,
           self: self[position]!,

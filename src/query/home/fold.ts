@@ -13,7 +13,7 @@ const MOST_NAMED = 3;
 export interface Trouble {
   readonly problem: OperationProblem;
   readonly symptoms: readonly OperationProblem[];
-  /** Services that its traces pass through. */
+  /** Services that its traces pass through, and what these call. */
   readonly services: ReadonlySet<string>;
   /** Where the traces point, when that is not the problem's own operation. */
   readonly cause: Cause | null;
@@ -57,18 +57,37 @@ export function foldByTraces(problems: readonly OperationProblem[], affected: Af
     const [first, ...rest] = members.toSorted((a, b) => pointing(b) - pointing(a));
     const problem = problems[first!]!;
     const cause = causes[first!] ?? null;
+    const peer = peerOf(problem, affected);
     const isOwn = cause !== null && cause.service === problem.service && cause.name === problem.operation;
     return {
-      problem: { ...problem, score: Math.max(...members.map((index) => problems[index]!.score)) },
+      problem: {
+        ...problem,
+        // A client's span is often named by its method alone; whom it calls says more.
+        title:
+          peer === null ? problem.title : problem.title.replace(problem.operation, `${problem.operation} to ${peer}`),
+        score: Math.max(...members.map((index) => problems[index]!.score)),
+      },
       symptoms: rest.map((index) => problems[index]!),
       services: new Set(
         affected.traces.flatMap((trace, at) =>
-          members.some((index) => shownIn[at]![index]) ? trace.spans.map((span) => span.service) : [],
+          members.some((index) => shownIn[at]![index])
+            ? trace.spans.flatMap((span) => (span.peer === "" ? [span.service] : [span.service, span.peer]))
+            : [],
         ),
       ),
       cause: cause === null || isOwn || cause.share < BELIEVED ? null : cause,
     };
   });
+}
+
+/** What all affected client spans of an operation call, if it is one and the name does not say it already. */
+function peerOf(problem: OperationProblem, affected: AffectedTraces): string | null {
+  if (problem.spanKind !== "client" && problem.spanKind !== "producer") return null;
+  const peers = new Set(
+    affected.traces.flatMap(({ spans }) => spans.filter((span) => isAffected(span, problem)).map(({ peer }) => peer)),
+  );
+  const [peer] = peers;
+  return peers.size !== 1 || peer === undefined || peer === "" || /\W/.test(problem.operation) ? null : peer;
 }
 
 /** A trouble as one problem that tells of its symptoms, and of what else changed with it. */
@@ -89,11 +108,15 @@ export function tellTrouble(trouble: Trouble, besides: readonly FoundProblem[]):
     if (named.length > 0)
       sentences.push(`${word}: ${list(named.map(({ service, operation }) => `${service} ${operation}`))}.`);
   }
-  if (besides.length > 0) sentences.push(`With it: ${list(besides.map((other) => other.brief ?? other.title))}.`);
-  return { ...problem, detail: sentences.join(" ") };
+  // The service that the cause is in knows best what it is.
+  const nearest = besides.toSorted(
+    (a, b) => Number(b.service === problem.service) - Number(a.service === problem.service) || b.score - a.score,
+  );
+  return { ...problem, detail: [...sentences, ...withIt(nearest)].join(" ") };
 }
 
-const isEntry = (problem: OperationProblem): boolean => problem.spanKind === "server" || problem.spanKind === "consumer";
+const isEntry = (problem: OperationProblem): boolean =>
+  problem.spanKind === "server" || problem.spanKind === "consumer";
 
 function list(names: readonly string[]): string {
   const shown = names.slice(0, MOST_NAMED).join(", ");
@@ -103,4 +126,19 @@ function list(names: readonly string[]): string {
 /** Whether something that changed belongs to a trouble: it came with it, in a service that its traces pass through. */
 export function cameWith(other: FoundProblem, trouble: Trouble): boolean {
   return trouble.services.has(other.service) && other.sinceMs >= trouble.problem.sinceMs - SAME_TIME_MS;
+}
+
+/** Lines that began to come at one time are one problem, told by the gravest of them. */
+export function foldByTime(logs: readonly FoundProblem[]): FoundProblem[] {
+  const folded: { readonly first: FoundProblem; readonly rest: FoundProblem[] }[] = [];
+  for (const log of logs.toSorted((a, b) => b.score - a.score)) {
+    const group = folded.find(({ first }) => Math.abs(first.sinceMs - log.sinceMs) <= SAME_TIME_MS);
+    if (group === undefined) folded.push({ first: log, rest: [] });
+    else group.rest.push(log);
+  }
+  return folded.map(({ first, rest }) => ({ ...first, detail: [first.detail, ...withIt(rest)].join(" ") }));
+}
+
+function withIt(others: readonly FoundProblem[]): readonly string[] {
+  return others.length === 0 ? [] : [`With it: ${list(others.map((other) => other.brief ?? other.title))}.`];
 }

@@ -8,13 +8,19 @@ import type { OperationProblem } from "./problem.ts";
 import { sayDuration, sayShare, sayTime } from "./wording.ts";
 
 const LEAST_BEFORE = 20;
-const LEAST_AFTER = 6;
+const LEAST_AFTER = 10;
+const LEAST_FAILED = 3;
+const LEAST_SLOW = 5;
+/** A twentieth was as slow before, by definition; troubles hit a part of the traffic, which is more. */
+const LEAST_SLOW_SHARE = 0.1;
 const LEAST_ERROR_RISE = 0.02;
-/** What takes less than twice as long is no trouble to anybody, nor what takes some milliseconds more. */
-const LEAST_SLOWDOWN = 2;
-const LEAST_SLOWDOWN_NS = 10e6;
+/** What takes less than twice as long in the middle is no trouble to anybody; the slowest twentieth varies more. */
+const SLOWDOWNS = [
+  { quantile: 0.5, factor: 2, excessNs: 10e6 },
+  { quantile: 0.95, factor: 3, excessNs: 25e6 },
+] as const;
 /** Ages of a trouble that are tried to learn what was usual before it. */
-const AGES_MS = [20, 40, 60, 120, 180, 300, 480, 780, 1260, 1800].map((seconds) => seconds * 1000);
+const AGES_MS = [30, 60, 120, 300, 900, 1800].map((seconds) => seconds * 1000);
 /** So many operations must be there before one can speak of what they all do. */
 const LEAST_COMMON = 8;
 
@@ -22,7 +28,7 @@ const LEAST_COMMON = 8;
 export function findErrorProblems(history: History): OperationProblem[] {
   return history.operations.flatMap((operation) => {
     const { count, errors } = operation.byStep;
-    const rise = findClearRise(history.steps, errors, count);
+    const rise = findClearRise(history.steps, errors, count, LEAST_FAILED);
     if (rise === null || rise.difference < LEAST_ERROR_RISE) return [];
     const before = rise.eventsBefore / rise.trialsBefore;
     const now = rise.eventsAfter / rise.trialsAfter;
@@ -113,11 +119,7 @@ interface Slowdown {
   readonly durationsAfter: ReadonlyMap<number, number>;
 }
 
-function slowdown(
-  history: History,
-  operation: OperationHistory,
-  common: ReadonlyMap<number, number>,
-): Slowdown | null {
+function slowdown(history: History, operation: OperationHistory, common: ReadonlyMap<number, number>): Slowdown | null {
   const { count, durations } = operation.byStep;
   let best: Slowdown | null = null;
   for (const ageMs of AGES_MS) {
@@ -125,14 +127,19 @@ function slowdown(
     if (logBucketCount(before) < LEAST_BEFORE) continue;
     const usual = logBucketQuantile(before, 0.95)! * common.get(ageMs)!;
     // Well beyond the 95th percentile: what was rare before, by definition.
-    const limit = logBucketOf(Math.max(usual * Math.SQRT2, usual + LEAST_SLOWDOWN_NS / 2)) + 1;
+    const limit = logBucketOf(Math.max(usual * Math.SQRT2, usual + SLOWDOWNS[0].excessNs / 2)) + 1;
     const slow = durations.map((step) => {
       let spans = 0;
       for (const [bucket, many] of step) if (bucket >= limit) spans += many;
       return spans;
     });
-    const rise = findClearRise(history.steps, slow, count);
-    if (rise === null || (best !== null && best.rise.gain >= rise.gain)) continue;
+    const rise = findClearRise(history.steps, slow, count, LEAST_SLOW);
+    if (
+      rise === null ||
+      rise.eventsAfter < LEAST_SLOW_SHARE * rise.trialsAfter ||
+      (best !== null && best.rise.gain >= rise.gain)
+    )
+      continue;
     const durationsBefore = durationsWithin(history, operation, 0, rise.at);
     const durationsAfter = durationsWithin(history, operation, rise.at, durations.length);
     const factor = factorOf(durationsBefore, durationsAfter, common.get(ageMs)!);
@@ -149,10 +156,10 @@ function factorOf(
   common: number,
 ): number | null {
   let most: number | null = null;
-  for (const q of [0.5, 0.95]) {
-    const was = logBucketQuantile(before, q)! * common;
-    const is = logBucketQuantile(after, q)!;
-    if (is / was < LEAST_SLOWDOWN || is - was < LEAST_SLOWDOWN_NS) continue;
+  for (const { quantile, factor, excessNs } of SLOWDOWNS) {
+    const was = logBucketQuantile(before, quantile)! * common;
+    const is = logBucketQuantile(after, quantile)!;
+    if (is / was < factor || is - was < excessNs) continue;
     most = Math.max(most ?? 0, is / was);
   }
   return most;

@@ -24,7 +24,8 @@ export function findTrafficProblems(history: History): FoundProblem[] {
   };
   for (const operation of history.operations) {
     add(anything, operation.service, operation.byMinute.count);
-    if (operation.kind === "server" || operation.kind === "consumer") add(entries, operation.service, operation.byMinute.count);
+    if (operation.kind === "server" || operation.kind === "consumer")
+      add(entries, operation.service, operation.byMinute.count);
   }
   for (const [service, counts] of history.logsByService) add(anything, service, counts);
   const problems: FoundProblem[] = [];

@@ -9,6 +9,8 @@ const ASKED = 60;
 const MOST_DIFFERENCES = 8;
 /** A difference this certain tells whom it hits; with less, the requests around the spans are asked too. */
 const CLEAR = 0.3;
+/** What is less than this part as certain as the first only distracts. */
+const WORTH_TELLING = 1 / 3;
 const MOST_TRACES = 100_000;
 /** Fields that only say again that the span is slow or failed, or which span it is. */
 const SELF_EVIDENT: ReadonlySet<string> = new Set(["kind", "status", "status_message", "event", "scope"]);
@@ -64,7 +66,7 @@ export async function tellWhomItHits(
 
 /** What sets the affected apart, the likeliest reasons first. What they lack says the same the other way round. */
 function telling(differences: readonly RankedDifference[]): readonly RankedDifference[] {
-  return differences
+  const ranked = differences
     .filter((difference) => difference.low > 0 && !OUTCOME.test(difference.field))
     .sort(
       (a, b) =>
@@ -72,6 +74,15 @@ function telling(differences: readonly RankedDifference[]): readonly RankedDiffe
         Math.round(10 * (certain(b) - certain(a))) ||
         Number(INSTANCE.test(a.field)) - Number(INSTANCE.test(b.field)) ||
         certain(b) - certain(a),
-    )
+    );
+  const most = Math.max(0, ...ranked.map(certain));
+  const seen = new Set<string>();
+  return ranked
+    .filter((difference) => {
+      const key = JSON.stringify([difference.field, difference.value]);
+      const isNew = !seen.has(key);
+      seen.add(key);
+      return isNew && certain(difference) >= WORTH_TELLING * most;
+    })
     .slice(0, MOST_DIFFERENCES);
 }
