@@ -13,7 +13,7 @@ import { sampleBlockSql } from "../dist/engine/staged-sample.js";
 import { cpuSecondsOf, quiet } from "./engine.mjs";
 
 const ROWS = Number(process.env.BENCH_ROWS ?? 10_000_000);
-const BLOCK = 250_000;
+const BLOCK = 100_000;
 const IDLE_SECONDS = Number(process.env.BENCH_IDLE_SECONDS ?? 60);
 const START = Date.UTC(2026, 0, 5);
 
