@@ -41,7 +41,7 @@ export async function openEngine(
     return await openEmbeddedEngine({
       dataDir: join(dataDir, "engine"),
       memoryLimitBytes: engine.memoryLimit,
-      residentLimitBytes: engine.residentLimit,
+      ownMemoryLimitBytes: engine.ownMemoryLimit,
       database: engine.database,
       backupDir,
       onStart,

@@ -76,7 +76,9 @@ export const settingsSchema = z.strictObject({
       memoryLimit: size("400MiB").describe(
         "Memory the embedded engine allows itself; the default fits a host of 2 GB.",
       ),
-      residentLimit: size("1200MiB").describe("Resident memory of the engine process past which it is restarted."),
+      ownMemoryLimit: size("800MiB").describe(
+        "Memory of the engine process, mapped files not counted, past which it is restarted.",
+      ),
     })
     .prefault({}),
   ingest: z
