@@ -3,17 +3,20 @@ import { cameWith, foldByTime, foldByTraces, tellTrouble } from "./home/fold.ts"
 import { readHistory } from "./home/history.ts";
 import { findLogProblems } from "./home/log-problems.ts";
 import { findErrorProblems, findLatencyProblems } from "./home/operation-problems.ts";
-import type { FoundProblem, OperationProblem } from "./home/problem.ts";
+import { FOR_A_PART, type FoundProblem, type OperationProblem } from "./home/problem.ts";
 import { findResourceProblems } from "./home/resource-problems.ts";
 import { findTrafficProblems } from "./home/traffic-problems.ts";
 import { tellWhomItHits } from "./home/whom-it-hits.ts";
 import type { Question } from "./question.ts";
+import { certain, type RankedDifference } from "./span-differences.ts";
 
 const MOST_PROBLEMS = 12;
 /** Operations whose traces are followed to the cause. */
 const FOLLOWED = 16;
 /** Troubles of which it is told whom they hit. */
 const EXPLAINED = 2;
+/** A difference this certain names whom a problem hits. */
+const PLAIN = 0.5;
 
 /**
  * What differs from before, the likeliest causes first. Operations that fail or are slow in the same traces are one problem,
@@ -32,7 +35,7 @@ export async function findProblems(question: Question): Promise<readonly FoundPr
     troubles.map(async (trouble, rank) => {
       const besides = others.filter((other) => belongsTo.get(other) === trouble);
       const problem = tellTrouble(trouble, besides);
-      return rank < EXPLAINED ? { ...problem, differences: await tellWhomItHits(question, problem) } : problem;
+      return rank < EXPLAINED ? nameWhomItHits(problem, await tellWhomItHits(question, problem)) : problem;
     }),
   );
   const alone = others.filter((other) => belongsTo.get(other) === undefined);
@@ -43,6 +46,16 @@ export async function findProblems(question: Question): Promise<readonly FoundPr
   ]
     .sort((a, b) => b.score - a.score || (a.id < b.id ? -1 : 1))
     .slice(0, MOST_PROBLEMS);
+}
+
+/** The title of a problem that hits a part says which, where one difference tells nearly all of it. */
+function nameWhomItHits(problem: OperationProblem, differences: readonly RankedDifference[]): OperationProblem {
+  const [first] = differences;
+  const title =
+    first !== undefined && problem.title.endsWith(FOR_A_PART) && certain(first) >= PLAIN
+      ? `${problem.title.slice(0, -FOR_A_PART.length)} for ${first.field.replace(/^(attributes|resource)\./, "")} ${first.value}`
+      : problem.title;
+  return { ...problem, title, differences };
 }
 
 /** An operation that fails and is slow is one problem: the graver of the two, which tells of the other. */

@@ -13,6 +13,8 @@ const FINE_STEP_NS = 10_000_000_000n;
 /** Short steps are counted from the spans themselves. With more of them than this, minutes hold evidence enough. */
 const MOST_FINE_SPANS = 3_000_000;
 const MOST_ROWS = 150_000;
+/** Least severity number of warnings (OpenTelemetry log data model). */
+const WARNING = 13;
 
 /** Counts of one operation by the step, oldest first; the last step is not over. */
 export interface OperationCounts {
@@ -166,67 +168,46 @@ async function readLogs(
   question: Question,
   minutes: Buckets,
 ): Promise<{ logs: readonly LogHistory[]; logsByService: ReadonlyMap<string, readonly number[]> }> {
-  const [warnings, all] = await Promise.all([
-    question.read(
-      select({
-        tenant: question.tenant,
-        from: "logs",
-        time: rangeOf(minutes),
-        where: compare(column("severity_number"), ">=", 13),
-        columns: [
-          as("service", column("service_name")),
-          as("template", column("template")),
-          as("severity", column("severity_number")),
-          as("at", bucketOf("time", minutes)),
-          as("count", call("count")),
-        ],
-        groupBy: ["service", "template", "severity", "at"],
-        limit: MOST_ROWS,
-      }),
-    ),
-    question.read(
-      select({
-        tenant: question.tenant,
-        from: "logs",
-        time: rangeOf(minutes),
-        columns: [
-          as("service", column("service_name")),
-          as("at", bucketOf("time", minutes)),
-          as("count", call("count")),
-        ],
-        groupBy: ["service", "at"],
-        limit: MOST_ROWS,
-      }),
-    ),
-  ]);
-  if (warnings.rowCount === MOST_ROWS || all.rowCount === MOST_ROWS) question.markPartial();
+  const isWarning = test(compare(column("severity_number"), ">=", WARNING));
+  const frame = await question.read(
+    select({
+      tenant: question.tenant,
+      from: "logs",
+      time: rangeOf(minutes),
+      columns: [
+        as("service", column("service_name")),
+        as("severity", call("if", isWarning, column("severity_number"), literal(0))),
+        as("template", call("if", isWarning, column("template"), literal(""))),
+        as("at", bucketOf("time", minutes)),
+        as("count", call("count")),
+      ],
+      groupBy: ["service", "severity", "template", "at"],
+      limit: MOST_ROWS,
+    }),
+  );
+  if (frame.rowCount === MOST_ROWS) question.markPartial();
+  const severity = frame.numbers("severity");
+  const template = frame.strings("template");
+  const at = frame.numbers("at");
+  const count = frame.numbers("count");
   const logs = new Map<string, LogHistory>();
-  {
-    const template = warnings.strings("template");
-    const severity = warnings.numbers("severity");
-    const at = warnings.numbers("at");
-    const count = warnings.numbers("count");
-    for (const [row, service] of warnings.strings("service").entries()) {
-      const key = JSON.stringify([service, template[row], severity[row]]);
-      const one = logs.get(key) ?? {
-        service,
-        template: template[row]!,
-        severityNumber: severity[row]!,
-        count: zeros(HISTORY_MINUTES),
-      };
-      logs.set(key, one);
-      if (at[row]! >= 0 && at[row]! < HISTORY_MINUTES) one.count[at[row]!]! += count[row]!;
-    }
-  }
   const logsByService = new Map<string, number[]>();
-  {
-    const at = all.numbers("at");
-    const count = all.numbers("count");
-    for (const [row, service] of all.strings("service").entries()) {
-      const list = logsByService.get(service) ?? zeros(HISTORY_MINUTES);
-      logsByService.set(service, list);
-      if (at[row]! >= 0 && at[row]! < HISTORY_MINUTES) list[at[row]!]! += count[row]!;
-    }
+  for (const [row, service] of frame.strings("service").entries()) {
+    const minute = at[row]!;
+    if (minute < 0 || minute >= HISTORY_MINUTES) continue;
+    const all = logsByService.get(service) ?? zeros(HISTORY_MINUTES);
+    logsByService.set(service, all);
+    all[minute]! += count[row]!;
+    if (severity[row] === 0) continue;
+    const key = JSON.stringify([service, template[row], severity[row]]);
+    const one = logs.get(key) ?? {
+      service,
+      template: template[row]!,
+      severityNumber: severity[row]!,
+      count: zeros(HISTORY_MINUTES),
+    };
+    logs.set(key, one);
+    one.count[minute]! += count[row]!;
   }
   return { logs: [...logs.values()], logsByService };
 }

@@ -1,10 +1,10 @@
 import { logBucketCount, logBucketLow, logBucketOf, logBucketQuantile, mergeLogBuckets } from "#math/log-buckets.ts";
 import { median } from "#math/robust.ts";
 import type { FieldFilter } from "../filter-predicate.ts";
-import { sparkline } from "../sparkline.ts";
 import { type ClearRise, findClearRise } from "./clear-rise.ts";
 import type { History, OperationHistory } from "./history.ts";
-import type { OperationProblem } from "./problem.ts";
+import { FOR_A_PART, type OperationProblem } from "./problem.ts";
+import { sparklineOf } from "./problem-sparkline.ts";
 import { sayDuration, sayShare, sayTime } from "./wording.ts";
 
 const LEAST_BEFORE = 20;
@@ -33,12 +33,11 @@ export function findErrorProblems(history: History): OperationProblem[] {
     const before = rise.eventsBefore / rise.trialsBefore;
     const now = rise.eventsAfter / rise.trialsAfter;
     const sinceMs = history.steps.startMs[rise.at]!;
-    const { byMinute } = operation;
     return [
       {
         id: `errors:${operation.service}:${operation.name}:${operation.kind}`,
         kind: "errors",
-        title: `${operation.service}: ${operation.name} fails`,
+        title: `${operation.service}: ${operation.name} fails${now < 0.6 ? FOR_A_PART : ""}`,
         detail: `${sayShare(now)} of ${rise.trialsAfter} failed since ${sayTime(sinceMs)}; before it was ${sayShare(before)}.`,
         service: operation.service,
         operation: operation.name,
@@ -48,10 +47,7 @@ export function findErrorProblems(history: History): OperationProblem[] {
         now,
         before,
         unit: "ratio",
-        sparkline: sparkline(
-          history.minutes,
-          byMinute.count.map((count, minute) => (count === 0 ? null : byMinute.errors[minute]! / count)),
-        ),
+        sparkline: sparklineOf(history, operation, sinceMs, ({ count, errors }) => errors / count),
         differences: [],
         slowerThanNs: null,
         target: {
@@ -79,13 +75,12 @@ export function findLatencyProblems(history: History): OperationProblem[] {
     const quantile = whole ? 0.5 : 0.95;
     const before = logBucketQuantile(durationsBefore, quantile)!;
     const now = logBucketQuantile(durationsAfter, quantile)!;
-    // The link and the count speak of the same spans: whole microseconds, as a duration filter says them.
-    const slowerThanNs = Math.ceil(found.slowerThanNs / 1e3) * 1e3;
+    const slowerThanNs = roundUp(found.slowerThanNs);
     return [
       {
         id: `latency:${operation.service}:${operation.name}:${operation.kind}`,
         kind: "latency",
-        title: `${operation.service}: ${operation.name} is ${whole ? "slow" : "slow for a part"}`,
+        title: `${operation.service}: ${operation.name} is slow${whole ? "" : FOR_A_PART}`,
         detail: `${whole ? "The median" : "p95"} is ${sayDuration(now)} since ${sayTime(sinceMs)}; before it was ${sayDuration(before)}. ${sayShare(share)} of ${rise.trialsAfter} took longer than ${sayDuration(slowerThanNs)}.`,
         service: operation.service,
         operation: operation.name,
@@ -95,15 +90,16 @@ export function findLatencyProblems(history: History): OperationProblem[] {
         now,
         before,
         unit: "ns",
-        sparkline: sparkline(
-          history.minutes,
-          operation.byMinute.durations.map((durations) => logBucketQuantile(durations, quantile)),
-        ),
+        sparkline: sparklineOf(history, operation, sinceMs, ({ durations }) => logBucketQuantile(durations, quantile)),
         differences: [],
         slowerThanNs,
         target: {
           ...tracesSince(history, operation, sinceMs),
-          select: { field: "duration", op: ">=", values: [`${slowerThanNs / 1e3}us`] },
+          select: {
+            field: "duration",
+            op: ">=",
+            values: [slowerThanNs >= 1e6 ? `${slowerThanNs / 1e6}ms` : `${slowerThanNs / 1e3}us`],
+          },
           sort: "duration",
         },
       },
@@ -196,6 +192,12 @@ function durationsWithin(history: History, operation: OperationHistory, from: nu
   for (let step = from; step < Math.min(to, history.steps.startMs.length); step++)
     mergeLogBuckets(sum, operation.byStep.durations[step]!);
   return sum;
+}
+
+/** The next longer duration of two figures: as a person would write the filter. */
+function roundUp(ns: number): number {
+  const unit = 10 ** Math.max(3, Math.floor(Math.log10(ns)) - 1);
+  return Math.ceil(ns / unit) * unit;
 }
 
 /** All traces of the operation since then: those that are hit, and those to compare them with. */

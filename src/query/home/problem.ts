@@ -45,3 +45,6 @@ export interface OperationProblem extends FoundProblem {
   /** Spans longer than this are the affected ones; null where the affected are those that failed. */
   readonly slowerThanNs: number | null;
 }
+
+/** Ends the title of a problem that spares some of the traffic, until it is known whom it hits. */
+export const FOR_A_PART = " for a part";
