@@ -16,6 +16,8 @@ import { openWatchedPage } from "./web-watch.ts";
  * and three presses later the span that is the cause is open.
  */
 const MAIN = join(import.meta.dirname, "../../dist/main.js");
+/** Each trouble takes two minutes and wants a quiet machine: `npm run torture` solves them all, a plain test run one. */
+const EVERY_TROUBLE = process.env["DEMO_TROUBLES"] === "all";
 /** What the page promises a person. */
 const FOUND_WITHIN_MS = 60_000;
 /** Traffic that Home must have seen before it can tell what differs. */
@@ -230,7 +232,7 @@ describe("the demo", () => {
     await recover();
   }, 330_000);
 
-  it.each(TROUBLES.map((trouble) => [trouble.name, trouble] as const))(
+  it.runIf(EVERY_TROUBLE).each(TROUBLES.map((trouble) => [trouble.name, trouble] as const))(
     "%s: Home ranks it first within a minute, and three presses lead to its cause",
     async (name, trouble) => {
       if (solved.has(name)) return;
