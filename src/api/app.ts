@@ -1,12 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { type Context, Hono } from "hono";
+import type { Access } from "#access/access.ts";
 import { Question } from "#query/question.ts";
 import { Failure } from "#runtime/failure.ts";
 import { type AdmittedRequest, admit, guard } from "./admission.ts";
-import type { ApiDependencies } from "./dependencies.ts";
+import type { ApiDependencies, Visitor } from "./dependencies.ts";
+import { docsPage } from "./docs-page.ts";
+import { exposition } from "./exposition.ts";
+import { openApiDocument } from "./openapi.ts";
 import { listParameters, readParameters, validate } from "./parameters.ts";
 import { problemResponse } from "./problem.ts";
-import type { Route } from "./route.ts";
+import { findRoute, matchPath, type Route } from "./route.ts";
 import { apiRoutes } from "./routes.ts";
 import { SECURITY_HEADERS, serveStatic } from "./static-files.ts";
 
@@ -31,16 +35,29 @@ export function createApi(dependencies: ApiDependencies): Hono {
   });
   app.onError((error) => problemResponse(error));
 
-  for (const route of routes)
-    app.on(route.method.toUpperCase(), `/api${route.path.replaceAll(/\{(\w+)\}/g, ":$1")}`, (context) =>
-      answerRoute(route, context, dependencies),
-    );
+  app.get("/api/openapi.json", (context) => {
+    admit(dependencies.access, requestOf(context), "read");
+    return context.json(openApiDocument(routes, dependencies.version));
+  });
+  app.get("/api/docs", (context) => {
+    guard(dependencies.access, requestOf(context));
+    const nonce = randomBytes(16).toString("base64url");
+    return new Response(docsPage(routes, dependencies.version, nonce), {
+      headers: {
+        "content-type": "text/html; charset=utf-8",
+        "content-security-policy": `default-src 'none'; style-src 'nonce-${nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+      },
+    });
+  });
   app.all("/api/*", (context) => {
-    const path = new URL(context.req.url).pathname;
-    const here = routes.filter((route) => matches(route.path, path));
-    if (here.length === 0) throw new Failure("not-found", `no route ${path.slice(0, 200)}`);
+    const { pathname } = new URL(context.req.url);
+    const found = findRoute(routes, methodOf(context), pathname);
+    if (found !== undefined) return answerRoute(found.route, found.path, context, dependencies);
+    guard(dependencies.access, requestOf(context));
+    const here = routes.filter((route) => matchPath(route.path, pathname) !== undefined);
+    if (here.length === 0) throw new Failure("not-found", `no route ${pathname.slice(0, 200)}`);
     const response = problemResponse(
-      new Failure("method-not-allowed", `${context.req.method} is not for ${path.slice(0, 200)}`),
+      new Failure("method-not-allowed", `${context.req.method} is not for ${pathname.slice(0, 200)}`),
     );
     response.headers.set("allow", here.map((route) => route.method.toUpperCase()).join(", "));
     return response;
@@ -57,6 +74,13 @@ export function createApi(dependencies: ApiDependencies): Hono {
         headers: { "content-type": "text/plain; charset=utf-8" },
       },
     );
+  });
+
+  app.get("/metrics", (context) => {
+    admit(dependencies.access, requestOf(context), "read");
+    return new Response(exposition(dependencies, startedMs), {
+      headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8", "cache-control": "no-store" },
+    });
   });
 
   app.get("*", async (context) => {
@@ -76,27 +100,40 @@ export function createApi(dependencies: ApiDependencies): Hono {
   return app;
 }
 
-async function answerRoute(route: Route, context: Context, dependencies: ApiDependencies): Promise<Response> {
+/** HEAD is answered as GET; hono leaves the body out. */
+function methodOf(context: Context): Route["method"] {
+  return (context.req.method === "HEAD" ? "GET" : context.req.method).toLowerCase() as Route["method"];
+}
+
+async function answerRoute(
+  route: Route,
+  pathParameters: Readonly<Record<string, string>>,
+  context: Context,
+  dependencies: ApiDependencies,
+): Promise<Response> {
   const request = context.req.raw;
-  const visitor = admit(dependencies.access, requestOf(context), route.need);
+  const visitor = admitTo(route, context, dependencies.access);
   const query = validate(
-    route.query.strict(),
+    // A route that takes parameters of any name says so with a catchall.
+    route.query.def.catchall === undefined ? route.query.strict() : route.query,
     readParameters(new URL(request.url).searchParams, listParameters(route.query)),
   );
-  const path = validate(route.pathParameters, context.req.param());
+  const path = validate(route.pathParameters, pathParameters);
   const body = await readBody(route, request);
-  const question = new Question(
-    dependencies.engine,
-    { tenant: visitor.tenant, nowUnixNano: dependencies.clock.nowUnixNano(), limits: READ_LIMITS },
-    request.signal,
-  );
+  const newQuestion = (): Question =>
+    new Question(
+      dependencies.engine,
+      { tenant: visitor.tenant, nowUnixNano: dependencies.clock.nowUnixNano(), limits: READ_LIMITS },
+      request.signal,
+    );
   const asked = {
     path,
     query,
     body,
     headers: request.headers,
     visitor,
-    question,
+    question: route.need === "nobody" ? undefined : newQuestion(),
+    newQuestion,
     dependencies,
     signal: request.signal,
   };
@@ -105,6 +142,16 @@ async function answerRoute(route: Route, context: Context, dependencies: ApiDepe
   return new Response(JSON.stringify(answer), {
     headers: { "content-type": "application/json", "cache-control": "no-store" },
   });
+}
+
+/** Whoever asks, if the route may be used by them. */
+function admitTo(route: Route, context: Context, access: Access): Visitor {
+  if (route.need !== "nobody") return admit(access, requestOf(context), route.need);
+  guard(access, requestOf(context));
+  const none = (): never => {
+    throw new Error(`${route.path} asks nobody who they are, so it has no visitor`);
+  };
+  return Object.defineProperties({} as Visitor, { name: { get: none }, tenant: { get: none } });
 }
 
 async function readBody(route: Route, request: Request): Promise<unknown> {
@@ -144,10 +191,4 @@ function requestOf(context: Context): AdmittedRequest {
     headers[name] = value;
   });
   return { method: context.req.method, headers };
-}
-
-function matches(pattern: string, path: string): boolean {
-  const parts = `/api${pattern}`.split("/");
-  const asked = path.split("/");
-  return parts.length === asked.length && parts.every((part, index) => part.startsWith("{") || part === asked[index]);
 }

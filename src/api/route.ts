@@ -33,7 +33,10 @@ export interface Route {
   /** The body is taken as text of at most this many bytes. */
   readonly textBody?: number;
   readonly answer: z.ZodType;
-  readonly need: "read" | "admin";
+  /** Content type of the answer where it is not JSON. */
+  readonly answerType?: string;
+  /** "nobody": the guard alone decides; the request then has no visitor and no question. */
+  readonly need: "read" | "admin" | "nobody";
   /** The answer comes of Selects alone, so that GET /api/explain can show them. */
   readonly explained: boolean;
   handle(request: RouteRequest<never, never, never>): Promise<unknown>;
@@ -51,6 +54,7 @@ interface RouteParts<Path extends z.ZodObject, Query extends z.ZodObject, Body e
   readonly body?: Body;
   readonly textBody?: number;
   readonly answer: z.ZodType<Answer>;
+  readonly answerType?: string;
   readonly need?: Route["need"];
   readonly explained?: boolean;
   /** A Response goes out as it is; anything else as JSON. */
@@ -72,4 +76,40 @@ export function route<
     need: parts.need ?? "read",
     explained: parts.explained ?? false,
   } as Route;
+}
+
+/** The route of a path under /api, with its path parameters decoded; undefined for none. */
+export function findRoute(
+  routes: readonly Route[],
+  method: Route["method"],
+  path: string,
+): { readonly route: Route; readonly path: Readonly<Record<string, string>> } | undefined {
+  for (const route of routes) {
+    if (route.method !== method) continue;
+    const found = matchPath(route.path, path);
+    if (found !== undefined) return { route, path: found };
+  }
+  return undefined;
+}
+
+/** Path parameters where a path is of the pattern; undefined otherwise, and where its escapes are broken. */
+export function matchPath(pattern: string, path: string): Readonly<Record<string, string>> | undefined {
+  const parts = `/api${pattern}`.split("/");
+  const asked = path.split("/");
+  if (parts.length !== asked.length) return undefined;
+  const found: Record<string, string> = {};
+  for (const [index, part] of parts.entries()) {
+    const value = asked[index]!;
+    if (!part.startsWith("{")) {
+      if (part !== value) return undefined;
+      continue;
+    }
+    if (value === "") return undefined;
+    try {
+      found[part.slice(1, -1)] = decodeURIComponent(value);
+    } catch {
+      return undefined;
+    }
+  }
+  return found;
 }

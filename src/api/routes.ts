@@ -1,4 +1,8 @@
 import type { Route } from "./route.ts";
+import { backupRoute, eraseRoute, quarantineRoute, replayRoute } from "./routes/administration.ts";
+import { demoBreakRoute, demoRevealRoute, demoRoute } from "./routes/demo.ts";
+import { documentListRoute, documentRemoveRoute, documentRoute, documentWriteRoute } from "./routes/documents.ts";
+import { explainRoute } from "./routes/explain.ts";
 import { homeRoute } from "./routes/home.ts";
 import {
   logContextRoute,
@@ -9,8 +13,10 @@ import {
   logsRoute,
   logTailRoute,
 } from "./routes/logs.ts";
-import { operationsRoute, serviceGraphRoute } from "./routes/service-graph.ts";
-import { servicesRoute } from "./routes/service-list.ts";
+import { labelsRoute, labelValuesRoute, metricsRoute, seriesRoute } from "./routes/metrics.ts";
+import { serviceColoursRoute } from "./routes/service-colours.ts";
+import { operationsRoute, serviceGraphRoute, servicesRoute } from "./routes/service-list.ts";
+import { closeSessionRoute, openSessionRoute } from "./routes/session.ts";
 import {
   differencesRoute,
   heatmapRoute,
@@ -20,20 +26,23 @@ import {
   spansRoute,
 } from "./routes/spans.ts";
 import { sqlRoute } from "./routes/sql.ts";
+import { sqlSchemaRoute } from "./routes/sql-schema.ts";
 import { statusRoute } from "./routes/status.ts";
-import { spanRoute, traceRoute, tracesRoute } from "./routes/traces.ts";
+import { normalRoute, spanRoute, traceRoute, tracesRoute } from "./routes/traces.ts";
 
-/** Every route under /api. */
+/** Every route under /api, as the reference lists them. Where two paths meet, the one without a parameter stands first. */
 export function apiRoutes(startedMs: number): readonly Route[] {
-  return [
+  const routes: readonly Route[] = [
     statusRoute(startedMs),
     homeRoute(startedMs),
     servicesRoute,
     operationsRoute,
     serviceGraphRoute,
+    serviceColoursRoute,
     tracesRoute,
     traceRoute,
     spanRoute,
+    normalRoute,
     spansRoute,
     heatmapRoute,
     spanHistogramRoute,
@@ -47,6 +56,26 @@ export function apiRoutes(startedMs: number): readonly Route[] {
     logPatternsRoute,
     logContextRoute,
     logTailRoute(),
+    metricsRoute,
+    labelsRoute,
+    labelValuesRoute,
+    seriesRoute,
     sqlRoute,
+    backupRoute,
+    eraseRoute,
+    quarantineRoute,
+    replayRoute,
+    sqlSchemaRoute(),
+    explainRoute(() => routes),
+    documentListRoute,
+    documentRoute,
+    documentWriteRoute,
+    documentRemoveRoute,
+    openSessionRoute,
+    closeSessionRoute,
+    demoRoute,
+    demoBreakRoute,
+    demoRevealRoute,
   ];
+  return routes;
 }

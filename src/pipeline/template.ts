@@ -96,80 +96,85 @@ function writeLine(source: Bytes, start: number, end: number, target: Bytes): nu
   let plainQuotes = start;
 
   while (at < end && written < TEMPLATE_LIMIT_BYTES) {
-    let stop = end;
+    let mayBeHex = false;
     if (at + 4 <= end) {
-      // Four bytes at once: most are letters, and a branch for each would cost more than all the rest.
+      // Four bytes at once: most are letters, and a branch for each would cost more than all the rest. The word goes over
+      // whole; what counts of it is what stands before its first special byte.
       const word = view.getInt32(at, true);
-      if (!hasSpecial(word) && ((word & 0xd8d8d8d8) !== 0x40404040 || at < plainLetters)) {
-        outView.setInt32(written, word, true);
-        written += 4;
-        at += 4;
-        continue;
-      }
-      stop = at + 4;
-    }
-    for (; at < stop; at++) {
-      const byte = bytes[at]!;
-      const bits = TABLE[byte]!;
-      if ((bits & SPECIAL) === 0 && ((bits & HEX_LETTER) === 0 || at < plainLetters)) {
-        out[written++] = byte;
-        continue;
-      }
-      if ((bits & WORD) !== 0) {
-        // A digit, an @ or a letter that may be hexadecimal: look at the whole token.
-        let from = written;
-        while (from > 0 && isWord(out[from - 1]!)) from--;
-        let to = at;
-        let some = 0;
-        let all = HEX_LETTER;
-        for (; to < end; to++) {
-          const next = TABLE[bytes[to]!]!;
-          if ((next & WORD) === 0) {
-            // `13:55:36` and the like at one go: what follows would be joined to it anyway.
-            if ((some & DIGIT) === 0 || JOINS[bytes[to]!] === 0 || to + 1 === end) break;
-            if ((TABLE[bytes[to + 1]!]! & DIGIT) === 0) break;
-          }
-          some |= next;
-          all &= next;
-        }
-        const size = written - from + to - at;
-        const varies =
-          (some & DIGIT) !== 0 ||
-          ((bits & AT) !== 0 && written > from && to > at + 1 && bytes[to - 1] !== 64) ||
-          (all !== 0 && size >= 8 && isHex(out, from, written));
-        if (!varies) {
-          if ((bits & AT) === 0) plainLetters = to;
-          out[written++] = byte;
+      const special = specialBytes(word);
+      outView.setInt32(written, word, true);
+      if (special === 0) {
+        mayBeHex = (word & 0xd8d8d8d8) === 0x40404040 && at >= plainLetters;
+        if (!mayBeHex) {
+          written += 4;
+          at += 4;
           continue;
         }
+      } else {
+        const plain = (31 - Math.clz32(special & -special)) >> 3;
+        written += plain;
+        at += plain;
+      }
+    }
+    const byte = bytes[at]!;
+    const bits = TABLE[byte]!;
+    if ((bits & SPECIAL) === 0 && !mayBeHex) {
+      out[written++] = byte;
+      at++;
+    } else if ((bits & WORD) !== 0) {
+      // A digit, an @ or letters that may be hexadecimal: look at the whole token.
+      let from = written;
+      while (from > 0 && isWord(out[from - 1]!)) from--;
+      let to = at;
+      let some = 0;
+      let all = HEX_LETTER;
+      for (; to < end; to++) {
+        const next = TABLE[bytes[to]!]!;
+        if ((next & WORD) === 0) {
+          // `13:55:36` and the like at one go: what follows would be joined to it anyway.
+          if ((some & DIGIT) === 0 || JOINS[bytes[to]!] === 0 || to + 1 === end) break;
+          if ((TABLE[bytes[to + 1]!]! & DIGIT) === 0) break;
+        }
+        some |= next;
+        all &= next;
+      }
+      const size = written - from + to - at;
+      const varies =
+        (some & DIGIT) !== 0 ||
+        ((bits & AT) !== 0 && written > from && to > at + 1 && bytes[to - 1] !== 64) ||
+        (all !== 0 && size >= 8 && isHex(out, from, written));
+      if (varies) {
         from = dateStart(out, from);
         while (from > 1 && out[from - 1] === 32 && out[from - 2] === 32) from--;
         if (markEnd < 0 || !joinsOnly(out, markEnd, from)) markEnd = mark(out, from);
         written = markEnd;
         at = to;
-        break;
+      } else {
+        if (mayBeHex) plainLetters = to;
+        out[written++] = byte;
+        at++;
       }
-      if ((bits & LINE_END) !== 0) return finish(out, written);
-      if ((bits & QUOTE) === 0) {
-        if (byte === ESCAPE && at + 1 < end && bytes[at + 1] === 91) {
-          at = colourEnd(bytes, at + 2, end);
-          break;
-        }
+    } else if ((bits & LINE_END) !== 0) {
+      break;
+    } else if ((bits & QUOTE) === 0) {
+      if (byte === ESCAPE && at + 1 < end && bytes[at + 1] === 91) at = colourEnd(bytes, at + 2, end);
+      else {
         if (written > 0 && out[written - 1] !== 32) out[written++] = 32;
-        continue;
+        at++;
       }
+    } else {
       out[written++] = byte;
-      if (at < plainQuotes || (byte === 34 ? noDouble : noSingle) || !opens(bytes, start, at)) continue;
-      const close = closing(source, at + 1, end, byte);
+      const from = at++;
+      if (from < plainQuotes || (byte === 34 ? noDouble : noSingle) || !opens(bytes, start, from)) continue;
+      const close = closing(source, at, end, byte);
       if (close < 0) {
         if (byte === 34) noDouble = true;
         else noSingle = true;
-      } else if (namesTheLine(bytes, start, at)) plainQuotes = close + 1;
+      } else if (namesTheLine(bytes, start, from)) plainQuotes = close + 1;
       else {
         written = mark(out, written);
         out[written++] = byte;
         at = close + 1;
-        break;
       }
     }
   }
@@ -177,10 +182,10 @@ function writeLine(source: Bytes, start: number, end: number, target: Bytes): nu
 }
 
 /**
- * Whether one of four bytes is a digit, an `@`, a quote or a control character (or may be: `#` and `&` are taken along).
- * x has a byte below n: (x - n…n) & ~x & 0x80…80, for n up to 0x80 (Anderson, Bit Twiddling Hacks).
+ * Marks the digits, `@`s, quotes and control characters among four bytes by their highest bits (also `#` and `&`; above the
+ * first, bytes that are none may be marked). x has a byte below n: (x - n…n) & ~x & 0x80…80 (Anderson, Bit Twiddling Hacks).
  */
-function hasSpecial(word: number): boolean {
+function specialBytes(word: number): number {
   const digit = word ^ 0x30303030;
   const sign = word ^ 0x40404040;
   const quote = (word & 0xfafafafa) ^ 0x22222222;
@@ -189,7 +194,7 @@ function hasSpecial(word: number): boolean {
     ((sign - 0x01010101) & ~sign) |
     ((quote - 0x01010101) & ~quote) |
     ((word - 0x20202020) & ~word);
-  return (bits & 0x80808080) !== 0;
+  return bits & 0x80808080;
 }
 
 /** Cut to the limit, without blanks at the end. */

@@ -15,6 +15,7 @@ import type {
 export const column = (name: string): Expression => ({ kind: "column", name });
 export const output = (name: string): Expression => ({ kind: "output", name });
 export const literal = (value: Scalar): Expression => ({ kind: "literal", value });
+export const list = (values: readonly Scalar[]): Expression => ({ kind: "list", values });
 export const attribute = (map: AttributeMap, key: string): Expression => ({ kind: "attribute", map, key });
 export const call = (name: string, ...args: readonly Expression[]): Expression => ({ kind: "call", name, args });
 export const test = (of: Predicate): Expression => ({ kind: "test", of });

@@ -78,7 +78,7 @@ export const FUNCTIONS: Readonly<Record<string, PlanFunction>> = {
   length: plain("length", 1),
   prefix: scalar(2, (value, length) => `substringUTF8(${value}, 1, ${length})`),
   has: plain("has", 2),
-  tuple: plain("tuple", [1, 8]),
+  tuple: plain("tuple", [1, 16]),
   element: scalar(2, (value, index) => `tupleElement(${value}, ${index})`),
   concat: plain("concat", [2, 8]),
   hash: plain("cityHash64", [1, 12]),
@@ -92,7 +92,7 @@ export const FUNCTIONS: Readonly<Record<string, PlanFunction>> = {
   least: plain("least", 2),
   log2: plain("log2", 1),
   floor: plain("floor", 1),
-  array: scalar([1, 500], (...args) => `[${args.join(", ")}]`),
+  array: scalar([1, 16], (...args) => `[${args.join(", ")}]`),
   arrayConcat: plain("arrayConcat", [2, 8]),
   arrayJoin: plain("arrayJoin", 1),
   mapKeys: plain("mapKeys", 1),
@@ -113,6 +113,24 @@ export const FUNCTIONS: Readonly<Record<string, PlanFunction>> = {
     (array, tag, key) => `arrayMap(v -> tuple(${tag}, ${key}, toString(v)), arrayDistinct(${array}))`,
   ),
   map: plain("map", 2),
+  /** The entry of the second array where the first has the value, -1 where it has not: (value, from, to). */
+  transform: scalar(3, (value, from, to) => `transform(${value}, ${from}, ${to}, toInt64(-1))`),
+
+  // Counters. Points of one series in order of time; see query/metric/counter-rate.ts.
+  /** Value of the point before, null for the first: (value, series, time). */
+  previous: scalar(
+    3,
+    (value, series, time) =>
+      `lagInFrame(toNullable(${value})) OVER (PARTITION BY ${series} ORDER BY ${time} ASC ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)`,
+  ),
+  isNull: plain("isNull", 1),
+  /** The value, which is not null here. */
+  present: plain("assumeNotNull", 1),
+  /** Whole numbers from the first up to, not including, the second. */
+  range: plain("range", 2),
+  sumForEach: folding("sumForEach", 1),
+  real: plain("toFloat64", 1),
+  contains: scalar(2, (text, part) => `(positionCaseInsensitive(${text}, ${part}) > 0)`),
 };
 
 /** How many arguments are too few or too many, as a sentence; undefined when right. */

@@ -40,6 +40,13 @@ function printScalar(value: Scalar): string {
   return typeof value === "string" ? JSON.stringify(value) : String(value);
 }
 
+const SHOWN_VALUES = 8;
+
+function printList(values: readonly Scalar[]): string {
+  const shown = values.slice(0, SHOWN_VALUES).map(printScalar).join(", ");
+  return values.length > SHOWN_VALUES ? `${shown}, … ${values.length - SHOWN_VALUES} more` : shown;
+}
+
 export function printExpression(of: Expression): string {
   switch (of.kind) {
     case "column":
@@ -50,6 +57,8 @@ export function printExpression(of: Expression): string {
       return `${of.map}[${JSON.stringify(of.key)}]`;
     case "literal":
       return printScalar(of.value);
+    case "list":
+      return `[${printList(of.values)}]`;
     case "call":
       return `${of.name}(${of.args.map(printExpression).join(", ")})`;
     case "test":
@@ -66,11 +75,8 @@ export function printPredicate(of: Predicate): string {
       return `not ${printPredicate(of.of)}`;
     case "compare":
       return `${printExpression(of.left)} ${of.op} ${printExpression(of.right)}`;
-    case "in": {
-      const shown = of.values.slice(0, 8).map(printScalar).join(", ");
-      const more = of.values.length > 8 ? `, … ${of.values.length - 8} more` : "";
-      return `${printExpression(of.left)} in (${shown}${more})`;
-    }
+    case "in":
+      return `${printExpression(of.left)} in (${printList(of.values)})`;
     case "in-select":
       return `${printExpression(of.left)} in\n${printSelect(of.select, "            ")}`;
     case "match":

@@ -36,6 +36,8 @@ export type Expression =
   /** `attributes['key']`, '' where it is missing; the planner reads a promoted column where there is one. */
   | { readonly kind: "attribute"; readonly map: AttributeMap; readonly key: string }
   | { readonly kind: "literal"; readonly value: Scalar }
+  /** Several values of one type, as an array. */
+  | { readonly kind: "list"; readonly values: readonly Scalar[] }
   /** A function of the allow-list in functions.ts. */
   | { readonly kind: "call"; readonly name: string; readonly args: readonly Expression[] }
   /** A condition as a value (1 or 0), for conditional aggregates. */

@@ -129,6 +129,8 @@ function expressionSql(of: Expression, scope: Scope, parameters: Parameters): st
       return `${scope.column(of.map)}[${parameters.add(of.key)}]`;
     case "literal":
       return parameters.add(of.value);
+    case "list":
+      return parameters.addList(of.values);
     case "call": {
       const problem = arityProblem(of.name, of.args.length);
       if (problem !== undefined) throw new Error(problem);
@@ -193,10 +195,10 @@ class Parameters {
 }
 
 function listTypeOf(list: readonly Scalar[]): string {
+  // Whole numbers that are not negative are ids; one type for all of them, whichever happen to be large.
+  if (list.every((value) => typeof value === "bigint" && value >= 0n)) return "UInt64";
   const types = [...new Set(list.map(typeOf))];
   if (types.length === 1) return types[0]!;
-  const whole = types.every((type) => type === "Int64" || type === "UInt64");
-  if (whole && list.every((value) => Number(value) >= 0)) return "UInt64";
   throw new Error(`a list is of one type, not of ${types.join(", ")}`);
 }
 

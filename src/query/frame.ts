@@ -58,6 +58,11 @@ export class Frame {
     });
   }
 
+  /** Values as the engine gave them. */
+  raw(name: string): readonly unknown[] {
+    return this.#values(name);
+  }
+
   /** Lists of whatever the engine nested: maps of events, tuples. */
   nested(name: string): readonly (readonly unknown[])[] {
     return this.lists(name) as readonly (readonly unknown[])[];

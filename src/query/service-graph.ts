@@ -1,151 +1,273 @@
 import { logBucketQuantile, logBucketsOf } from "#math/log-buckets.ts";
-import { and, as, call, column, compare, descending, equals, isIn, output, select, test } from "#plan/expression.ts";
-import type { TimeRange } from "#plan/select.ts";
+import {
+  and,
+  as,
+  attribute,
+  call,
+  column,
+  compare,
+  descending,
+  equals,
+  isIn,
+  literal,
+  not,
+  or,
+  output,
+  select,
+  test,
+} from "#plan/expression.ts";
+import type { Expression, Predicate, Select, TimeRange } from "#plan/select.ts";
 import type { Question } from "./question.ts";
 import { wholeMinutes } from "./time.ts";
 
-const MOST_EDGES = 2_000;
-
 export type NodeKind = "service" | "database" | "queue" | "external";
 
-export interface GraphNode {
-  readonly id: string;
-  readonly kind: NodeKind;
-  readonly ratePerSecond: number;
-  readonly errorRatio: number;
+/** The API's ServiceGraph without statistics. */
+export interface CallGraph {
+  readonly nodes: readonly {
+    readonly id: string;
+    readonly kind: NodeKind;
+    readonly ratePerSecond: number;
+    readonly errorRatio: number;
+  }[];
+  readonly edges: readonly {
+    readonly from: string;
+    readonly to: string;
+    readonly ratePerSecond: number;
+    readonly errorRatio: number;
+    /** Read from log-scale buckets: within 4.5%. */
+    readonly p95Ns: number | null;
+  }[];
 }
 
-export interface GraphEdge {
-  readonly from: string;
-  readonly to: string;
-  readonly ratePerSecond: number;
-  readonly errorRatio: number;
-  readonly p95Ns: number | null;
-}
+const HOUR_NS = 3_600_000_000_000n;
+/** From here on the summary by the hour answers; the range is then widened to whole hours. */
+const LONG_NS = 6n * HOUR_NS;
+/** Spans that are paired one by one; of more, a sample of whole traces is. */
+const MOST_PAIRED = 2_000_000;
+const MOST_EDGES = 5000;
 
 /**
- * Who calls whom. The two halves of a call (the caller's span, the callee's) meet under one `edge_id`; first they are made one
- * call, then calls are counted by caller and callee. A call that nobody answered for leads to its peer: a database, a queue, or
- * something outside. A server span whose caller sent nothing makes no edge.
+ * Who calls whom. A call is a client's span and the server's span below it, met by the trace's and the client span's ids; where
+ * nobody answered, the client's attributes name a database, a queue or a host. Over six hours or more `service_edges` has the
+ * pairs; for less, they are made of the spans themselves, since the summary counts by the hour.
  */
-export async function readServiceGraph(
-  question: Question,
-  range: TimeRange,
-): Promise<{ readonly nodes: readonly GraphNode[]; readonly edges: readonly GraphEdge[] }> {
-  const whole = wholeMinutes(range);
-  const seconds = Number(whole.toUnixNano - whole.fromUnixNano) / 1e9;
-  const calls = select({
-    tenant: question.tenant,
-    from: "service_edges",
-    time: whole,
-    columns: [
-      as("edge", column("edge_id")),
-      as("client", call("max", column("client_service"))),
-      as("server", call("max", column("server_service"))),
-      as("calledPeer", call("max", column("peer"))),
-      as("calledKind", call("max", column("peer_kind"))),
-      as("isFailed", call("max", column("failed"))),
-      as(
-        "duration",
-        call("greatest", call("max", column("client_duration_nano")), call("max", column("server_duration_nano"))),
-      ),
-    ],
-    groupBy: ["edge"],
-    limit: Number.MAX_SAFE_INTEGER,
-  });
+export async function readServiceGraph(question: Question, asked: TimeRange): Promise<CallGraph> {
+  const long = asked.toUnixNano - asked.fromUnixNano >= LONG_NS;
+  const range = long
+    ? {
+        fromUnixNano: (asked.fromUnixNano / HOUR_NS) * HOUR_NS,
+        toUnixNano: ((asked.toUnixNano + HOUR_NS - 1n) / HOUR_NS) * HOUR_NS,
+      }
+    : asked;
+  const every = long ? 1 : await sampling(question, range);
+  if (every > 1) question.markPartial();
+  const calls = long ? hourlyCalls(question, range) : pairedCalls(question, range, every);
+  const server = column("server");
+  const answered = test({ kind: "exists", left: server });
   const frame = await question.read(
     select({
       tenant: question.tenant,
       from: calls,
       where: and(
-        compare(column("client"), "!=", ""),
-        // A call within one service is no edge of the graph.
-        compare(column("client"), "!=", column("server")),
+        { kind: "exists", left: column("client") },
+        or({ kind: "exists", left: server }, { kind: "exists", left: column("peer") }),
       ),
       columns: [
-        as("caller", column("client")),
-        as("callee", column("server")),
-        as("peerName", call("if", test(equals(column("server"), "")), column("calledPeer"), column("server"))),
-        as("peerKind", call("if", test(equals(column("server"), "")), column("calledKind"), column("server"))),
-        as("calls", call("count")),
-        as("errors", call("sum", column("isFailed"))),
-        as("durations", call("durationBuckets", column("duration"))),
+        as("from", column("client")),
+        as("to", call("if", answered, server, column("peer"))),
+        as("kind", call("if", answered, literal("service"), column("peerKind"))),
+        as("count", call("count")),
+        as("errors", call("sum", column("failed"))),
+        as(
+          "durations",
+          call(
+            "durationBuckets",
+            call("if", test(compare(column("serverNs"), ">", 0)), column("serverNs"), column("clientNs")),
+          ),
+        ),
       ],
-      groupBy: ["caller", "callee", "peerName", "peerKind"],
-      orderBy: [descending(output("calls"))],
+      groupBy: ["from", "to", "kind"],
+      orderBy: [descending(output("count"))],
       limit: MOST_EDGES,
     }),
   );
   if (frame.rowCount === MOST_EDGES) question.markPartial();
-
-  const nodes = new Map<string, GraphNode>();
-  for (const node of await readServices(question, whole, seconds)) nodes.set(node.id, node);
-  const callees = frame.strings("callee");
-  const peers = frame.strings("peerName");
-  const peerKinds = frame.strings("peerKind");
-  const counts = frame.numbers("calls");
+  const services = await serviceTotals(question, wholeMinutes(range));
+  const seconds = Math.max(1, Number(range.toUnixNano - range.fromUnixNano) / 1e9);
+  const from = frame.strings("from");
+  const kind = frame.strings("kind");
+  const count = frame.numbers("count");
   const errors = frame.numbers("errors");
   const durations = frame.maps("durations");
-  const edges: GraphEdge[] = [];
-  for (const [row, caller] of frame.strings("caller").entries()) {
-    const isAnswered = callees[row] !== "";
-    const to = peers[row]!;
-    if (to === "") continue;
-    const ratePerSecond = counts[row]! / seconds;
-    const errorRatio = counts[row] === 0 ? 0 : errors[row]! / counts[row]!;
-    edges.push({
-      from: caller,
-      to,
-      ratePerSecond,
-      errorRatio,
-      p95Ns: logBucketQuantile(logBucketsOf(durations[row]!), 0.95),
-    });
-    if (!nodes.has(caller)) nodes.set(caller, { id: caller, kind: "service", ratePerSecond: 0, errorRatio: 0 });
-    if (isAnswered) {
-      if (!nodes.has(to)) nodes.set(to, { id: to, kind: "service", ratePerSecond, errorRatio });
-      continue;
+  const peers = new Map<string, { kind: NodeKind; count: number; errors: number }>();
+  const edges = frame.strings("to").flatMap((to, row) => {
+    if (to === from[row]) return [];
+    if (!services.has(to)) {
+      const node = peers.get(to) ?? { kind: nodeKind(kind[row]!), count: 0, errors: 0 };
+      node.count += count[row]! * every;
+      node.errors += errors[row]! * every;
+      peers.set(to, node);
     }
-    const known = nodes.get(to);
-    if (known?.kind === "service") continue;
-    const rate = (known?.ratePerSecond ?? 0) + ratePerSecond;
-    const failed = (known === undefined ? 0 : known.errorRatio * known.ratePerSecond) + errorRatio * ratePerSecond;
-    nodes.set(to, {
-      id: to,
-      kind: kindOf(peerKinds[row]!),
-      ratePerSecond: rate,
-      errorRatio: rate === 0 ? 0 : failed / rate,
-    });
-  }
-  return { nodes: [...nodes.values()], edges };
+    return [
+      {
+        from: from[row]!,
+        to,
+        ratePerSecond: (count[row]! * every) / seconds,
+        errorRatio: errors[row]! / count[row]!,
+        p95Ns: logBucketQuantile(logBucketsOf(durations[row]!), 0.95),
+      },
+    ];
+  });
+  const node = (id: string, of: NodeKind, total: { count: number; errors: number }) => ({
+    id,
+    kind: of,
+    ratePerSecond: total.count / seconds,
+    errorRatio: total.count === 0 ? 0 : total.errors / total.count,
+  });
+  return {
+    nodes: [
+      ...[...services].map(([id, total]) => node(id, "service", total)),
+      ...[...peers].map(([id, peer]) => node(id, peer.kind, peer)),
+    ].sort((a, b) => (a.id < b.id ? -1 : 1)),
+    edges: merged(edges),
+  };
 }
 
-/** A service's own rate: what it answers. */
-async function readServices(question: Question, range: TimeRange, seconds: number): Promise<GraphNode[]> {
+/** Edges of one pair that differ in kind only are one. */
+function merged(edges: CallGraph["edges"]): CallGraph["edges"] {
+  const known = new Map<string, CallGraph["edges"][number]>();
+  for (const edge of edges) {
+    const key = JSON.stringify([edge.from, edge.to]);
+    const other = known.get(key);
+    if (other === undefined) known.set(key, edge);
+    else {
+      const rate = other.ratePerSecond + edge.ratePerSecond;
+      known.set(key, {
+        ...other,
+        ratePerSecond: rate,
+        errorRatio: (other.errorRatio * other.ratePerSecond + edge.errorRatio * edge.ratePerSecond) / rate,
+      });
+    }
+  }
+  return [...known.values()].sort((a, b) => b.ratePerSecond - a.ratePerSecond);
+}
+
+function nodeKind(peerKind: string): NodeKind {
+  if (peerKind === "database" || peerKind === "queue") return peerKind;
+  return "external";
+}
+
+const IS_CLIENT: Predicate = isIn(column("kind"), ["client", "producer"]);
+const IS_SERVER: Predicate = isIn(column("kind"), ["server", "consumer"]);
+
+/** Calls from the summary: half edges that share an id are one. */
+function hourlyCalls(question: Question, range: TimeRange): Select {
+  return select({
+    tenant: question.tenant,
+    from: "service_edges",
+    time: range,
+    columns: [
+      as("edge", column("edge_id")),
+      as("client", call("text", call("max", column("client_service")))),
+      as("server", call("text", call("max", column("server_service")))),
+      as("peer", call("text", call("max", column("peer")))),
+      as("peerKind", call("text", call("max", column("peer_kind")))),
+      as("failed", call("max", column("failed"))),
+      as("clientNs", call("max", column("client_duration_nano"))),
+      as("serverNs", call("max", column("server_duration_nano"))),
+    ],
+    groupBy: ["edge"],
+    limit: Number.MAX_SAFE_INTEGER,
+  });
+}
+
+/** The same from the spans, by the recipe of `service_edges`. */
+function pairedCalls(question: Question, range: TimeRange, every: number): Select {
+  const client = test(IS_CLIENT);
+  const server = test(IS_SERVER);
+  const service = call("text", column("service_name"));
+  const none = literal("");
+  const named = (key: string, value: Expression, otherwise: Expression): Expression =>
+    call("if", test({ kind: "exists", left: attribute("attributes", key) }), value, otherwise);
+  const itself = (key: string, otherwise: Expression): Expression =>
+    named(key, call("text", attribute("attributes", key)), otherwise);
+  const peer = itself(
+    "peer.service",
+    itself(
+      "db.system.name",
+      itself("db.system", itself("messaging.system", call("text", attribute("attributes", "server.address")))),
+    ),
+  );
+  const database = literal("database");
+  const peerKind = named(
+    "db.system.name",
+    database,
+    named("db.system", database, named("messaging.system", literal("queue"), literal("service"))),
+  );
+  return select({
+    tenant: question.tenant,
+    from: "spans",
+    time: range,
+    where: and(
+      or(IS_CLIENT, and(IS_SERVER, not(equals(column("parent_span_id"), "")))!),
+      every === 1 ? undefined : equals(call("modulo", call("hash", column("trace_id")), literal(every)), 0),
+    ),
+    columns: [
+      as("edge", call("hash", column("trace_id"), call("if", client, column("span_id"), column("parent_span_id")))),
+      as("client", call("max", call("if", client, service, none))),
+      as("server", call("max", call("if", server, service, none))),
+      as("peer", call("max", call("if", client, peer, none))),
+      as("peerKind", call("max", call("if", client, peerKind, none))),
+      as("failed", call("max", test(equals(column("status_code"), "error")))),
+      as("clientNs", call("max", call("if", client, column("duration_nano"), literal(0)))),
+      as("serverNs", call("max", call("if", server, column("duration_nano"), literal(0)))),
+    ],
+    groupBy: ["edge"],
+    limit: Number.MAX_SAFE_INTEGER,
+  });
+}
+
+/** One of how many traces is paired, so that no more than MOST_PAIRED spans are. */
+async function sampling(question: Question, range: TimeRange): Promise<number> {
+  const frame = await question.read(
+    select({
+      tenant: question.tenant,
+      from: "spans",
+      time: wholeMinutes(range),
+      where: not(equals(column("kind"), "internal")),
+      columns: [as("count", call("count"))],
+      limit: 1,
+    }),
+  );
+  return Math.max(1, Math.ceil(frame.numbers("count")[0]! / MOST_PAIRED));
+}
+
+/** What each service answered; all its spans where it answers nobody. */
+async function serviceTotals(
+  question: Question,
+  range: TimeRange,
+): Promise<ReadonlyMap<string, { count: number; errors: number }>> {
   const frame = await question.read(
     select({
       tenant: question.tenant,
       from: "spans",
       time: range,
-      where: isIn(column("kind"), ["server", "consumer"]),
       columns: [
         as("service", column("service_name")),
-        as("calls", call("count")),
+        as("entry", test(IS_SERVER)),
+        as("count", call("count")),
         as("errors", call("countIf", test(equals(column("status_code"), "error")))),
       ],
-      groupBy: ["service"],
-      limit: MOST_EDGES,
+      groupBy: ["service", "entry"],
+      orderBy: [descending(output("entry"))],
+      limit: 20_000,
     }),
   );
-  const counts = frame.numbers("calls");
+  const count = frame.numbers("count");
   const errors = frame.numbers("errors");
-  return frame.strings("service").map((id, row) => ({
-    id,
-    kind: "service",
-    ratePerSecond: counts[row]! / seconds,
-    errorRatio: counts[row] === 0 ? 0 : errors[row]! / counts[row]!,
-  }));
-}
-
-function kindOf(peerKind: string): NodeKind {
-  return peerKind === "database" || peerKind === "queue" ? peerKind : "external";
+  const totals = new Map<string, { count: number; errors: number }>();
+  for (const [row, service] of frame.strings("service").entries())
+    if (!totals.has(service)) totals.set(service, { count: count[row]!, errors: errors[row]! });
+  return totals;
 }

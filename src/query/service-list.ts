@@ -1,5 +1,5 @@
 import { logBucketQuantile, logBucketsOf, mergeLogBuckets } from "#math/log-buckets.ts";
-import { and, as, call, column, equals, isIn, literal, select, test } from "#plan/expression.ts";
+import { as, call, column, equals, isIn, literal, select, test } from "#plan/expression.ts";
 import type { Predicate, TimeRange } from "#plan/select.ts";
 import type { Question } from "./question.ts";
 import { type SparklineValues, sparkline } from "./sparkline.ts";
@@ -107,8 +107,7 @@ export async function listServices(
 ): Promise<readonly ServiceSummary[]> {
   const whole = wholeMinutes(range);
   const seconds = Number(whole.toUnixNano - whole.fromUnixNano) / 1e9;
-  const asked = roundBuckets(whole, SPARKLINE_POINTS);
-  const buckets = asked.stepNs < MINUTE_NS ? minuteBuckets(whole) : asked;
+  const buckets = roundBuckets(whole, SPARKLINE_POINTS, MINUTE_NS);
   const shifted = (by: bigint): TimeRange => ({
     fromUnixNano: whole.fromUnixNano - by,
     toUnixNano: whole.toUnixNano - by,
@@ -154,15 +153,3 @@ export async function listServices(
     })
     .sort((a, b) => b.ratePerSecond - a.ratePerSecond || (a.service < b.service ? -1 : 1));
 }
-
-function minuteBuckets(range: TimeRange): Buckets {
-  return {
-    startUnixNano: range.fromUnixNano,
-    stepNs: MINUTE_NS,
-    count: Number((range.toUnixNano - range.fromUnixNano) / MINUTE_NS),
-  };
-}
-
-/** Restricts spans to one service. */
-export const ofService = (service: string, where?: Predicate): Predicate =>
-  and(where, equals(column("service_name"), service))!;

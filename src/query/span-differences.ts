@@ -7,6 +7,7 @@ import {
   compare,
   descending,
   equals,
+  list,
   literal,
   not,
   or,
@@ -98,12 +99,7 @@ export async function rankDifferences(question: Question, asked: DifferencesAske
       ),
     ),
     call("taggedEntries", column("events.name"), literal(RECORD), literal("event")),
-    call(
-      "taggedPairsOf",
-      column("attributes"),
-      literal(ATTRIBUTE),
-      call("array", ...(keys.length === 0 ? [""] : keys).map(literal)),
-    ),
+    call("taggedPairsOf", column("attributes"), literal(ATTRIBUTE), list(keys.length === 0 ? [""] : keys)),
   );
   const frame = await question.read(
     select({

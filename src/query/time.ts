@@ -72,14 +72,26 @@ const ROUND_STEPS_S = [
 ];
 
 /** Buckets aligned to their step, so that neighbouring ranges share them and summaries by the minute can answer. */
-export function roundBuckets(range: TimeRange, most: number): Buckets {
+export function roundBuckets(range: TimeRange, most: number, leastStepNs = 1n): Buckets {
   const length = range.toUnixNano - range.fromUnixNano;
   const wanted = Number(length) / 1e9 / most;
   const stepS = ROUND_STEPS_S.find((step) => step >= wanted) ?? Math.ceil(wanted / 2_592_000) * 2_592_000;
-  const stepNs = wanted < 0.5 ? BigInt(Math.max(1, Math.ceil(wanted * 1e9))) : BigInt(stepS) * 1_000_000_000n;
+  const fitting = wanted < 0.5 ? BigInt(Math.max(1, Math.ceil(wanted * 1e9))) : BigInt(stepS) * 1_000_000_000n;
+  const stepNs = later(fitting, leastStepNs);
   const startUnixNano = (range.fromUnixNano / stepNs) * stepNs;
   const count = Number((range.toUnixNano - startUnixNano + stepNs - 1n) / stepNs);
   return { startUnixNano, stepNs, count };
+}
+
+/** The greater of two times or lengths; Math.max knows no bigint. */
+export function later(a: bigint, b: bigint): bigint {
+  if (a > b) return a;
+  return b;
+}
+
+export function earlier(a: bigint, b: bigint): bigint {
+  if (a < b) return a;
+  return b;
 }
 
 export const unixMs = (unixNano: bigint): number => Number(unixNano / 1_000_000n);

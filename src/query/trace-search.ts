@@ -15,6 +15,7 @@ import {
 } from "#plan/expression.ts";
 import type { Expression, Predicate, Select, TimeRange } from "#plan/select.ts";
 import type { Question } from "./question.ts";
+import { earlier } from "./time.ts";
 
 export type TraceSort = "start" | "duration" | "errors";
 
@@ -93,7 +94,7 @@ export async function searchTraces(question: Question, search: TraceSearch): Pro
 async function newest(question: Question, search: TraceSearch): Promise<readonly TracePosition[]> {
   const { fromUnixNano: from, toUnixNano } = search.range;
   // Nothing newer than the page before can follow it, but a trace's key is its newest matching span: all of those are read.
-  const end = search.after === undefined ? toUnixNano : min(toUnixNano, BigInt(search.after.key) + 1n);
+  const end = search.after === undefined ? toUnixNano : earlier(toUnixNano, BigInt(search.after.key) + 1n);
   let keys: readonly TracePosition[] = [];
   for (const part of WINDOWS) {
     const start = end - (end - from) / part;
@@ -115,8 +116,6 @@ async function newest(question: Question, search: TraceSearch): Promise<readonly
   }
   return keys;
 }
-
-const min = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 
 /** Keys descend, ids ascend where keys are equal. */
 function beyond(key: Expression, after: TracePosition | undefined): Predicate | undefined {

@@ -168,6 +168,7 @@ export function logTailRoute(timing = { intervalMs: 1000, heartbeatMs: 15_000, b
     pathParameters: z.object({}),
     query: z.object({ where: RANGE_PARAMETERS.where, ...TEXT_PARAMETER }),
     answer: z.unknown(),
+    answerType: "text/event-stream",
     async handle({ query, newQuestion, signal }): Promise<Response> {
       const where = logPredicate(query);
       if (open >= MOST_TAILS)

@@ -1,15 +1,16 @@
 import { z } from "zod";
 import { parseDurationNs } from "#query/duration.ts";
 import { parseSpanId, readSpan } from "#query/span-detail.ts";
+import { compareWithNormal } from "#query/trace-normal.ts";
 import { searchTraces } from "#query/trace-search.ts";
 import { parseTraceId, readTrace } from "#query/trace-structure.ts";
 import { Failure } from "#runtime/failure.ts";
-import type { SpanDetail, Trace, Traces } from "../contract/shapes.ts";
+import type { NormalComparison, SpanDetail, Trace, Traces } from "../contract/shapes.ts";
 import { readPage } from "../page-cursor.ts";
 import { pageParameters, predicateOf, RANGE_PARAMETERS } from "../parameters.ts";
 import { route } from "../route.ts";
 import { spanDetail } from "../schema/spans.ts";
-import { trace, traces } from "../schema/traces.ts";
+import { normal, trace, traces } from "../schema/traces.ts";
 
 const position = z.object({ key: z.string().regex(/^-?\d{1,19}$/), traceId: z.string().max(64) });
 
@@ -74,5 +75,20 @@ export const spanRoute = route({
   explained: true,
   handle({ path, question }): Promise<SpanDetail> {
     return readSpan(question, parseTraceId(path.traceId), parseSpanId(path.spanId));
+  },
+});
+
+export const normalRoute = route({
+  path: "/traces/{traceId}/normal",
+  summary: "A trace beside the median of traces with the same root",
+  description:
+    "Aligned by path of service and name, by own time. The others are the nearest within an hour on either side; failed ones only where there are no others.",
+  pathParameters: z.object({ traceId }),
+  query: z.object({}),
+  answer: normal,
+  explained: true,
+  async handle({ path, question }): Promise<NormalComparison> {
+    const found = await compareWithNormal(question, parseTraceId(path.traceId));
+    return { ...found, statistics: question.statistics };
   },
 });

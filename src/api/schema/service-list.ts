@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ServiceRow, Services } from "../contract/shapes.ts";
+import type { Operations, ServiceGraph, ServiceRow, Services } from "../contract/shapes.ts";
 import { sparkline, statistics } from "./statistics.ts";
 
 const quantile = z.number().nullable().describe("Nanoseconds, within 4.5%.");
@@ -25,3 +25,44 @@ const serviceRow: z.ZodType<ServiceRow> = z
 export const services: z.ZodType<Services> = z
   .object({ services: z.array(serviceRow), statistics })
   .meta({ id: "Services" });
+
+export const operations: z.ZodType<Operations> = z
+  .object({
+    operations: z.array(
+      z.object({
+        name: z.string(),
+        kind: z.string(),
+        ratePerSecond: z.number(),
+        errorRatio: z.number(),
+        p50Ns: quantile,
+        p95Ns: quantile,
+        p99Ns: quantile,
+        rate: sparkline,
+      }),
+    ),
+    statistics,
+  })
+  .meta({ id: "Operations" });
+
+export const serviceGraph: z.ZodType<ServiceGraph> = z
+  .object({
+    nodes: z.array(
+      z.object({
+        id: z.string(),
+        kind: z.enum(["service", "database", "queue", "external"]),
+        ratePerSecond: z.number(),
+        errorRatio: z.number(),
+      }),
+    ),
+    edges: z.array(
+      z.object({
+        from: z.string(),
+        to: z.string(),
+        ratePerSecond: z.number(),
+        errorRatio: z.number(),
+        p95Ns: quantile,
+      }),
+    ),
+    statistics,
+  })
+  .meta({ id: "ServiceGraph" });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { SpanRow, Trace, TraceRow, Traces } from "../contract/shapes.ts";
+import type { NormalComparison, SpanRow, Trace, TraceRow, Traces } from "../contract/shapes.ts";
 import { count, cursor, statistics, stringMap } from "./statistics.ts";
 
 const traceRow: z.ZodType<TraceRow> = z
@@ -69,3 +69,24 @@ export const trace: z.ZodType<Trace> = z
     statistics,
   })
   .meta({ id: "Trace", description: "Structure as columns: index i of every array is one span, in tree order." });
+
+export const normal: z.ZodType<NormalComparison> = z
+  .object({
+    comparedTraces: count,
+    note: z.string().nullable(),
+    paths: z.array(
+      z.object({
+        path: z.array(z.string()),
+        service: z.string(),
+        name: z.string(),
+        state: z.enum(["added", "missing", "slower", "faster", "same"]),
+        count,
+        usualCount: z.number(),
+        selfNs: z.number(),
+        usualSelfNs: z.number(),
+        spanIds: z.array(z.string()),
+      }),
+    ),
+    statistics,
+  })
+  .meta({ id: "NormalComparison" });

@@ -1,6 +1,7 @@
 import { as, call, column, conjuncts, isIn, select } from "#plan/expression.ts";
 import { printTime } from "#plan/print.ts";
 import type { Select } from "#plan/select.ts";
+import { earlier, later } from "../time.ts";
 import type { NarrowingRule } from "./rules.ts";
 
 const TABLES: ReadonlySet<string> = new Set(["spans"]);
@@ -53,14 +54,11 @@ export const narrowByTraceTime: NarrowingRule = {
     const first = BigInt(answer.strings("first")[0]!);
     const last = BigInt(answer.strings("last")[0]!);
     // A span that ends before it starts makes `end_time` the lesser: a second of slack on both sides.
-    const fromUnixNano = max(of.time.fromUnixNano, first - 1_000_000_000n);
-    const toUnixNano = min(of.time.toUnixNano, max(last, first) + 1_000_000_000n);
+    const fromUnixNano = later(of.time.fromUnixNano, first - 1_000_000_000n);
+    const toUnixNano = earlier(of.time.toUnixNano, later(last, first) + 1_000_000_000n);
     return {
-      select: { ...of, time: { fromUnixNano, toUnixNano: max(toUnixNano, fromUnixNano + 1n) } },
+      select: { ...of, time: { fromUnixNano, toUnixNano: later(toUnixNano, fromUnixNano + 1n) } },
       why: `\`traces\` has it from ${printTime(first)}`,
     };
   },
 };
-
-const max = (a: bigint, b: bigint): bigint => (a > b ? a : b);
-const min = (a: bigint, b: bigint): bigint => (a < b ? a : b);

@@ -103,6 +103,7 @@ function expression(of: Expression, statistics: MinuteStatistics, aggregate: boo
   }
   switch (of.kind) {
     case "literal":
+    case "list":
     case "output":
       return of;
     case "column":
