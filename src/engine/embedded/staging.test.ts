@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -32,4 +41,17 @@ it("goes to the last folder when the others have no room", async () => {
   const staging = new Staging([fast, roomy], everything);
   expect((await staging.write([Buffer.from("x")])).path.startsWith(roomy)).toBe(true);
   expect((await new Staging([fast, roomy], 0).write([Buffer.from("x")])).path.startsWith(fast)).toBe(true);
+});
+
+it("sweeps what lay untouched for an hour, and makes a swept folder again", async () => {
+  const [live, dead, other] = [join(home, "traceo-live"), join(home, "traceo-dead"), join(home, "other")];
+  const staging = new Staging([live]);
+  for (const folder of [dead, other]) mkdirSync(folder);
+  const hours = (number: number): number => Date.now() / 1000 + number * 3600;
+  for (const folder of [live, dead, other]) utimesSync(folder, hours(-2), hours(-2));
+  Staging.sweep(home, "traceo-", Date.now());
+  expect(readdirSync(home)).toEqual(["other"]);
+  expect(readFileSync((await staging.write([Buffer.from("x")])).path, "utf8")).toBe("x");
+  Staging.sweep(home, "traceo-", Date.now());
+  expect(existsSync(live)).toBe(true);
 });
