@@ -48,6 +48,8 @@ export const FUNCTIONS: Readonly<Record<string, PlanFunction>> = {
   groupUniqArrayArray: folding("groupUniqArrayArray", 1),
   sumMap: folding("sumMap", 1),
   sumMapIf: folding("sumMapIf", 2),
+  /** A grouped value summed over all groups, those cut off by the limit included. */
+  overAll: scalar(1, (value) => `sum(${value}) OVER ()`),
   /** Counts in log-scale buckets of eight to a doubling (math/log-buckets.ts): map of bucket to count. */
   durationBuckets: aggregate(1, (value) => `sumMap(map(toInt16(floor(8 * log2(greatest(${value}, 1)))), toUInt64(1)))`),
 
@@ -96,22 +98,9 @@ export const FUNCTIONS: Readonly<Record<string, PlanFunction>> = {
   arrayConcat: plain("arrayConcat", [2, 8]),
   arrayJoin: plain("arrayJoin", 1),
   mapKeys: plain("mapKeys", 1),
-  /** Entries of a map as (tag, key, value): (map, tag). */
-  taggedPairs: scalar(
-    2,
-    (map, tag) => `arrayMap(p -> tuple(${tag}, p.1, p.2), CAST(${map}, 'Array(Tuple(String, String))'))`,
-  ),
-  /** The same of the keys that stand in an array: (map, tag, keys). */
-  taggedPairsOf: scalar(
-    3,
-    (map, tag, keys) =>
-      `arrayMap(p -> tuple(${tag}, p.1, p.2), arrayFilter(p -> has(${keys}, p.1), CAST(${map}, 'Array(Tuple(String, String))')))`,
-  ),
-  /** Distinct entries of an array as (tag, key, entry): (array, tag, key). */
-  taggedEntries: scalar(
-    3,
-    (array, tag, key) => `arrayMap(v -> tuple(${tag}, ${key}, toString(v)), arrayDistinct(${array}))`,
-  ),
+  /** Entries of a map, one a row, as (key, value). */
+  entries: plain("arrayJoin", 1),
+  arrayDistinct: plain("arrayDistinct", 1),
   map: plain("map", 2),
   /** The entry of the second array where the first has the value, -1 where it has not: (value, from, to). */
   transform: scalar(3, (value, from, to) => `transform(${value}, ${from}, ${to}, toInt64(-1))`),
