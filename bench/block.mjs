@@ -108,6 +108,16 @@ export async function run(print) {
         blocks.map(({ kind, rows, sizeBytes }) => [kind, round(sizeBytes / rows)]),
       ),
     });
+    const chunks = new Set(blocks.flatMap(({ parts }) => parts.map(({ buffer }) => buffer)));
+    const sizeBytes = blocks.reduce((sum, block) => sum + block.sizeBytes, 0);
+    print({
+      signal,
+      records,
+      "block bytes": sizeBytes,
+      "memory held by its chunks, of its size": round(
+        [...chunks].reduce((sum, chunk) => sum + chunk.byteLength, 0) / sizeBytes,
+      ),
+    });
     if (signal === "logs") {
       const lines = batches.map((prepared, index) => ({ ...prepared, batch: withLines(prepared.batch, index) }));
       for (let warm = 0; warm < 10; warm++) call(lines);

@@ -49,13 +49,13 @@ type Part = readonly [service: ServiceName, version: string, heapMb: number];
 const CUSTOMERS: Part = ["customers", "1.0.0", 32];
 const PARTS: readonly Part[] = [
   ["postgresql", "18.4.0", 48],
-  ["gateway", "3.8.0", 64],
-  ["catalogue", "5.2.1", 64],
+  ["gateway", "3.8.0", 40],
+  ["catalogue", "5.2.1", 40],
   ...CART_VERSIONS.map((version): Part => ["cart", version, 48]),
-  ...CHECKOUT_VERSIONS.map((version): Part => ["checkout", version, 64]),
-  ["payment", "2.1.0", 64],
+  ...CHECKOUT_VERSIONS.map((version): Part => ["checkout", version, 40]),
+  ["payment", "2.1.0", 40],
   ["partners", "1.0.0", 32],
-  ["worker", "1.9.3", 64],
+  ["worker", "1.9.3", 40],
 ];
 
 /** Starts the shop; resolves when customers come. Rejects, with everything stopped again, when a part cannot start. */

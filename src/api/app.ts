@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { type Context, Hono } from "hono";
+import type { Access } from "#access/access.ts";
 import { Question } from "#query/question.ts";
 import { Failure } from "#runtime/failure.ts";
 import { type AdmittedRequest, admit, guard } from "./admission.ts";
-import type { ApiDependencies } from "./dependencies.ts";
+import type { ApiDependencies, Visitor } from "./dependencies.ts";
 import { docsPage } from "./docs-page.ts";
 import { exposition } from "./exposition.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -111,25 +112,28 @@ async function answerRoute(
   dependencies: ApiDependencies,
 ): Promise<Response> {
   const request = context.req.raw;
-  const visitor = admit(dependencies.access, requestOf(context), route.need);
+  const visitor = admitTo(route, context, dependencies.access);
   const query = validate(
-    route.query.strict(),
+    // A route that takes parameters of any name says so with a catchall.
+    route.query.def.catchall === undefined ? route.query.strict() : route.query,
     readParameters(new URL(request.url).searchParams, listParameters(route.query)),
   );
   const path = validate(route.pathParameters, pathParameters);
   const body = await readBody(route, request);
-  const question = new Question(
-    dependencies.engine,
-    { tenant: visitor.tenant, nowUnixNano: dependencies.clock.nowUnixNano(), limits: READ_LIMITS },
-    request.signal,
-  );
+  const newQuestion = (): Question =>
+    new Question(
+      dependencies.engine,
+      { tenant: visitor.tenant, nowUnixNano: dependencies.clock.nowUnixNano(), limits: READ_LIMITS },
+      request.signal,
+    );
   const asked = {
     path,
     query,
     body,
     headers: request.headers,
     visitor,
-    question,
+    question: route.need === "nobody" ? undefined : newQuestion(),
+    newQuestion,
     dependencies,
     signal: request.signal,
   };
@@ -138,6 +142,16 @@ async function answerRoute(
   return new Response(JSON.stringify(answer), {
     headers: { "content-type": "application/json", "cache-control": "no-store" },
   });
+}
+
+/** Whoever asks, if the route may be used by them. */
+function admitTo(route: Route, context: Context, access: Access): Visitor {
+  if (route.need !== "nobody") return admit(access, requestOf(context), route.need);
+  guard(access, requestOf(context));
+  const none = (): never => {
+    throw new Error(`${route.path} asks nobody who they are, so it has no visitor`);
+  };
+  return Object.defineProperties({} as Visitor, { name: { get: none }, tenant: { get: none } });
 }
 
 async function readBody(route: Route, request: Request): Promise<unknown> {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { DemoReveal, DemoState } from "#api/contract/shapes.ts";
 import { startProgram } from "#compose/program.ts";
@@ -92,6 +92,9 @@ const ACTIONS: Readonly<Record<string, (folder: string, invocation: Invocation) 
       });
     if (await isRunning(folder))
       throw new Failure("data-in-use", "The demo still runs.", { remedy: "Stop it first: `npm run demo -- stop`." });
+    // Below a closed home directory PostgreSQL runs elsewhere, and says where.
+    const elsewhere = join(folder, "shop", "postgres-lies-in");
+    if (existsSync(elsewhere)) rmSync(readFileSync(elsewhere, "utf8").trim(), { recursive: true, force: true });
     rmSync(folder, { recursive: true });
     out(`Removed ${folder}.\n`);
     return EXIT.ok;

@@ -19,6 +19,7 @@ import { systemClock } from "#runtime/clock.ts";
 import { describeError, Failure } from "#runtime/failure.ts";
 import type { Log } from "#runtime/log.ts";
 import { parseAddress } from "./address.ts";
+import { administer } from "./administration.ts";
 import { openStore } from "./store.ts";
 
 export interface ProgramContext {
@@ -66,26 +67,8 @@ export async function startProgram(settings: Settings, context: ProgramContext):
       warn: (message) => log.warn(message),
     });
 
+    let closing: Promise<boolean> | undefined;
     const counts = new LimitCounts();
-    let answerUi: (request: IncomingMessage, response: ServerResponse) => void = answerStarting;
-    let answerOtlp = answerUi;
-    const ui = stack.use(
-      await openHttpServer((request, response) => answerUi(request, response), { ...listen, flag: "--listen" }, counts),
-    );
-    const otlpHttp =
-      httpAddress === undefined
-        ? undefined
-        : stack.use(
-            await openHttpServer(
-              (request, response) => answerOtlp(request, response),
-              { ...httpAddress, flag: "--otlp-http" },
-              counts,
-            ),
-          );
-
-    const store = stack.use(await openStore(settings, dataDir, clock, log));
-    const { engine, ingest } = store;
-
     const admission = new Admission(
       {
         ...ADMISSION_DEFAULTS,
@@ -95,6 +78,30 @@ export async function startProgram(settings: Settings, context: ProgramContext):
       clock,
       counts,
     );
+    const makeRoom = (): boolean => admission.evictSlow();
+    let answerUi: (request: IncomingMessage, response: ServerResponse) => void = answerStarting;
+    let answerOtlp = answerUi;
+    const ui = stack.use(
+      await openHttpServer(
+        (request, response) => answerUi(request, response),
+        { ...listen, flag: "--listen", makeRoom, silenceMs: 0 },
+        counts,
+      ),
+    );
+    const otlpHttp =
+      httpAddress === undefined
+        ? undefined
+        : stack.use(
+            await openHttpServer(
+              (request, response) => answerOtlp(request, response),
+              { ...httpAddress, flag: "--otlp-http", makeRoom },
+              counts,
+            ),
+          );
+
+    const store = stack.use(await openStore(settings, dataDir, clock, log));
+    const { engine, ingest, documents } = store;
+
     const quotas = new Quotas(QUOTA_DEFAULTS, clock, counts);
     const onError = (error: unknown): void => log.error("request failed", { error: describeError(error) });
     const receiver = {
@@ -112,8 +119,8 @@ export async function startProgram(settings: Settings, context: ProgramContext):
         ? undefined
         : stack.use(
             await openGrpcServer(
-              createOtlpGrpcHandler(receiver),
-              { ...grpcAddress, flag: "--otlp-grpc", clock },
+              createOtlpGrpcHandler({ ...receiver, isServing: () => closing === undefined }),
+              { ...grpcAddress, flag: "--otlp-grpc", clock, makeRoom },
               counts,
             ),
           );
@@ -127,9 +134,12 @@ export async function startProgram(settings: Settings, context: ProgramContext):
       ingestLedger: () => ingest.ledger(),
       access,
       clock,
+      documents,
+      limits: () => counts.snapshot(),
       version: context.version,
       addresses: { ui: url, otlpHttp: otlpHttpUrl ?? `${url}/otlp`, otlpGrpc: otlpGrpcUrl ?? "off" },
-      disk: () => diskOf(dataDir, settings),
+      disk: () => diskOf(dataDir, settings, store.housekeeping.usedBytes()),
+      administration: administer(store, dataDir),
       ...(context.demo === undefined ? {} : { demo: context.demo }),
       ...(existsSync(webRoot) ? { webRoot } : {}),
     });
@@ -160,7 +170,6 @@ export async function startProgram(settings: Settings, context: ProgramContext):
       );
     log.info("ready", { seconds: Math.round(clock.monotonicMs() - started) / 1000, data: dataDir });
 
-    let closing: Promise<boolean> | undefined;
     const close = (): Promise<boolean> => {
       closing ??= (async () => {
         // Senders first: what they were told is kept is then all that there is to load.
@@ -214,10 +223,11 @@ function printHost(host: string): string {
 function diskOf(
   dataDir: string,
   settings: Settings,
+  usedBytes: number,
 ): { usedBytes: number; budgetBytes: number | null; freeBytes: number } {
   const { bavail, bsize } = statfsSync(dataDir);
   const { diskBudget } = settings.retention;
-  return { usedBytes: 0, budgetBytes: diskBudget === 0 ? null : diskBudget, freeBytes: bavail * bsize };
+  return { usedBytes, budgetBytes: diskBudget === 0 ? null : diskBudget, freeBytes: bavail * bsize };
 }
 
 function checkPlatform(): void {

@@ -56,6 +56,8 @@ export class ClickHouse implements AsyncDisposable {
         return bytes.toString("utf8");
       };
       sql = (await confineSql(sql, parameters, this.#database, ask)).sql;
+      // Only what may run may be explained, and as the same reader: a plan is no way around what is refused.
+      if (read.explain === true) sql = `EXPLAIN PLAN indexes = 1 ${sql}`;
     }
     const { bytes, summary } = await this.#select({ ...read, sql }, signal);
     return {

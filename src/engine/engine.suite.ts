@@ -254,9 +254,13 @@ export function describeEngine(name: string, open: () => Promise<EngineUnderTest
       const sql = "SELECT tenant, count() FROM spans GROUP BY tenant";
       expect(await text({ sql, format: "TSV", confinedTo: { tenant: "one" } })).toBe("one\t100\n");
       expect(await text({ sql, format: "TSV" })).toMatch(/two\t100/);
-      expect(await code(engine.read({ sql: "SELECT * FROM system.parts", confinedTo: { tenant: "one" } }))).toBe(
-        "query-refused",
-      );
+      const confinedTo = { tenant: "one" };
+      for (const explain of [false, true])
+        expect(await code(engine.read({ sql: "SELECT * FROM system.parts", confinedTo, explain }))).toBe(
+          "query-refused",
+        );
+      const plan = await text({ sql: `${sql} LIMIT 1`, format: "TSVRaw", confinedTo, explain: true });
+      expect(plan).toMatch(/Limit[\s\S]*ReadFromMergeTree[\s\S]*Granules: /);
     });
 
     it("survives a crash: calls fail at once, then it is back with its data", async () => {

@@ -29,6 +29,8 @@ export interface EngineRead {
   readonly limits?: ReadLimits;
   /** Set for SQL that a person wrote: runs as the confined reader who sees only this tenant's rows. */
   readonly confinedTo?: { readonly tenant: string };
+  /** With `confinedTo`: answers how the engine would run the statement, as lines of text, instead of running it. */
+  readonly explain?: boolean;
 }
 
 export interface ReadLimits {

@@ -348,9 +348,9 @@ function batchesOf<T extends object>(record: fc.Arbitrary<T>) {
   return fc.array(batch, { maxLength: 3 });
 }
 
-const runs = { numRuns: 60, endOnFailure: true };
+const runs = { numRuns: 40, endOnFailure: true };
 
-describe("Native blocks as the engine reads them", () => {
+describe("Native blocks as the engine reads them", { timeout: 60_000 }, () => {
   it("spans: every field of every span comes back", () => {
     fc.assert(
       fc.property(batchesOf(span), (batches) => {

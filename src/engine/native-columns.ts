@@ -24,6 +24,9 @@ export interface Range<B extends Batch = Batch> {
   readonly to: number;
 }
 
+/** Room for more than this many indices is not kept: one strange load shall not cost memory for ever. */
+const KEPT_INDICES = 262_144;
+
 /** What building keeps from call to call: chunks, scratch space. One per thread; never shared by two builds at once. */
 export class BuildMemory {
   readonly pool: ChunkPool;
@@ -37,6 +40,7 @@ export class BuildMemory {
 
   /** Scratch for `count` indices; valid until the next call. */
   indices(count: number): Uint32Array {
+    if (count > KEPT_INDICES) return new Uint32Array(count);
     if (this.#indices.length < count) this.#indices = new Uint32Array(Math.max(count, this.#indices.length * 2));
     return this.#indices;
   }

@@ -17,13 +17,16 @@ import { copyBytes, type NativeWriter, putVarint, STRING_SLACK_BYTES } from "./n
  */
 const PROBE_LIMIT = 24;
 const MIN_SLOTS = 256;
+const MIN_BYTES = 4096;
+const KEPT_SLOTS = 65_536;
+const KEPT_BYTES = 1024 * 1024;
 
 export class ByteDictionary {
-  #entries = new Bytes(new Uint8Array(4096));
+  #entries = new Bytes(new Uint8Array(MIN_BYTES));
   #used = 0;
-  #starts = new Uint32Array(128);
-  #lengths = new Uint32Array(128);
-  #hashes = new Int32Array(128);
+  #starts = new Uint32Array(MIN_SLOTS);
+  #lengths = new Uint32Array(MIN_SLOTS);
+  #hashes = new Int32Array(MIN_SLOTS);
   /** Entry number, or 0 for a free slot ('' is never looked up). */
   #slots = new Uint32Array(MIN_SLOTS);
   #mask = MIN_SLOTS - 1;
@@ -38,8 +41,14 @@ export class ByteDictionary {
   }
 
   clear(): void {
-    if (this.#slots.length > 65_536) this.#slots = new Uint32Array(MIN_SLOTS);
-    else this.#slots.fill(0);
+    // What one strange block needed is not kept for ever, nor cleared every time.
+    if (this.#entries.bytes.length > KEPT_BYTES) this.#entries = new Bytes(new Uint8Array(MIN_BYTES));
+    if (this.#slots.length > KEPT_SLOTS) {
+      this.#slots = new Uint32Array(MIN_SLOTS);
+      this.#starts = new Uint32Array(MIN_SLOTS);
+      this.#lengths = new Uint32Array(MIN_SLOTS);
+      this.#hashes = new Int32Array(MIN_SLOTS);
+    } else this.#slots.fill(0);
     this.#mask = this.#slots.length - 1;
     this.#entries.bytes[0] = 0;
     this.#used = 1;

@@ -4,7 +4,10 @@ import { join } from "node:path";
 import { Session } from "chdb";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Batch } from "#model/batch.ts";
+import type { Batch, Signal } from "#model/batch.ts";
+import { DECODE_LIMITS } from "#wire/limits.ts";
+import { decodeOtlp } from "#wire/otlp.ts";
+import { type BuildSpec, buildLogs, buildMetrics, buildTraces } from "#wire/otlp-build.ts";
 import {
   BLOCK_ROWS,
   type BuiltLoad,
@@ -77,7 +80,7 @@ const spans = (specs: readonly SpanSpec[], more: Partial<PreparedBatch> = {}) =>
 const logs = (specs: readonly LogSpec[], more: Partial<PreparedBatch> = {}) =>
   buildBlocks("logs", [prepared(makeLogs(specs), more)], createBuildContext());
 
-describe("large loads, read by the engine", () => {
+describe("large loads, read by the engine", { timeout: 60_000 }, () => {
   let session: Session;
   let folder: string;
   beforeAll(() => {
@@ -94,6 +97,55 @@ describe("large loads, read by the engine", () => {
     writeFileSync(path, bytesOf(load, kind));
     return JSON.parse(session.query(`SELECT ${select} FROM file('${path}', 'Native') FORMAT JSONCompact`)).data[0];
   }
+
+  it("holds what the reader decoded", () => {
+    const records = 3000;
+    const startUnixNano = NOON - HOUR;
+    const options = { contentType: "protobuf", contentEncoding: "identity", limits: DECODE_LIMITS } as const;
+    const load = (signal: Signal, build: (spec: BuildSpec, seed: number) => Uint8Array) =>
+      buildBlocks(
+        signal,
+        [1, 2].map((seed) => prepared(decodeOtlp(signal, build({ records, startUnixNano }, seed), options).batch)),
+        createBuildContext(),
+      );
+    const shop =
+      "has(['gateway','catalogue','cart','checkout','payment','worker','search','mail','stock','users'], service_name)";
+    const resource = "resource_attributes['service.name'] = service_name AND length(resource_attributes) = 8";
+    expect(
+      ask(
+        load("traces", buildTraces),
+        "spans",
+        `count(), uniqExact(span_id), uniqExact(trace_id), countIf(length(trace_id) = 32 AND length(span_id) = 16), countIf(${shop} AND ${resource}),
+          countIf(length(attributes) = 8 AND mapContains(attributes, 'http.route') AND toUInt16OrZero(attributes['http.response.status_code']) IN (200, 500)
+            AND toFloat64OrZero(attributes['customer.basket']) > 0 AND attributes['session.fresh'] IN ('true', 'false')),
+          countIf(duration_nano BETWEEN 50000 AND 200050000), countIf(status_code = 'error' AND status_message != 'upstream timed out'),
+          countIf(arrayAll(a -> a['cache.key'] LIKE 'product:%', \`events.attributes\`) AND length(\`events.time\`) <= 2 AND scope_name = '@traceo/build')`,
+      ),
+    ).toEqual([6000, 6000, 750, 6000, 6000, 6000, 6000, 0, 6000]);
+    expect(
+      ask(
+        load("logs", buildLogs),
+        "logs",
+        `count(), countIf(${shop} AND ${resource}), countIf(trace_id = ''), countIf(body LIKE '% id=% took % ms'), countIf(template LIKE '% id=<*> took <*> ms' OR template = ''),
+          uniqExact(template) <= 4097, countIf(severity_text = if(severity_number = 17, 'ERROR', 'INFO')), countIf(toUnixTimestamp64Nano(observed_time) = toUnixTimestamp64Nano(time) + 1000)`,
+      ),
+    ).toEqual([6000, 6000, 3000, 6000, 6000, 1, 6000, 6000]);
+    const metrics = load("metrics", buildMetrics);
+    const rows = metrics.blocks.map((block) => block.rows);
+    expect(metrics.blocks.map(({ kind }) => kind)).toEqual(["series", "points", "histograms", "exemplars"]);
+    expect(rows[1]! + rows[2]!).toBe(6000);
+    const seriesIds = new Set(column(metrics, "series", "series_id"));
+    expect(seriesIds.size).toBe(rows[0]);
+    for (const kind of ["points", "histograms", "exemplars"] as const)
+      for (const id of new Set(column(metrics, kind, "series_id"))) expect(seriesIds.has(id)).toBe(true);
+    expect(
+      ask(
+        metrics,
+        "histograms",
+        "countIf(length(bounds) = 15 AND length(bucket_counts) = 16 AND arraySum(bucket_counts) = count) = count()",
+      ),
+    ).toEqual([1]);
+  });
 
   it("cuts blocks at 65,536 rows, also within a batch", () => {
     const batch = makeLogs(

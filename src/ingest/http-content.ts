@@ -1,8 +1,8 @@
 /** What a request's headers say of its body. */
 import { Failure } from "#runtime/failure.ts";
+import type { ContentEncoding } from "#wire/compression.ts";
 
 export type ContentFormat = "protobuf" | "json";
-export type ContentEncoding = "identity" | "gzip" | "deflate" | "zstd";
 
 export const CONTENT_TYPES: Readonly<Record<ContentFormat, string>> = {
   protobuf: "application/x-protobuf",

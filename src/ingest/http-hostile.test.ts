@@ -110,6 +110,24 @@ describe("beside hostile clients", () => {
     expect(at.counts.snapshot()["header-size"]).toBe(20);
   });
 
+  it("ten times what there is room for is held to the room, and all of it arrives in the end", async () => {
+    const room = 4 << 20;
+    const at = await open({ admission: { maxBytes: room, maxConnectionBytes: room, retryAfterSeconds: 0 } });
+    at.ingest.respond = async () => {
+      while (at.counts.snapshot()["in-flight-bytes"] === 0) await new Promise(setImmediate);
+      return { accepted: 1, rejected: 0, rejections: [] };
+    };
+    const met = new Set<number>();
+    const sender = async (number: number): Promise<void> => {
+      for (const status of await send(at, Buffer.alloc(1 << 20, number))) met.add(status);
+    };
+    await Promise.all(Array.from({ length: 40 }, (_, number) => sender(number)));
+    expect(met).toEqual(new Set([200, 503]));
+    expect(at.admission.status()).toEqual({ bytes: 0, requests: 0, peakBytes: room });
+    expect(new Set(at.ingest.requests.map(({ body }) => body[0])).size).toBe(40);
+    expect(at.ingest.requests).toHaveLength(40);
+  });
+
   it("thousands of requests at once on one connection are held to its share", async () => {
     const at = await open({ admission: { maxConnectionRequests: 8 } });
     let release: () => void = () => undefined;

@@ -5,8 +5,8 @@ import { describeError, Failure, isFailure } from "#runtime/failure.ts";
 import type { DecodePool, Ticket } from "./decode-pool.ts";
 import type { TransferredBlock } from "./decode-worker-message.ts";
 import type { SignalBook } from "./ledger.ts";
+import { type Built, LoadBuilder } from "./loader-build.ts";
 import type { LoadPart, Quarantine } from "./quarantine.ts";
-import { redecode } from "./replay.ts";
 
 /**
  * The loader of one signal: turns what the journal holds into loads of the engine, one after the other.
@@ -88,24 +88,14 @@ const GATHER_MS = 100;
 const MAX_LINGER_MS = 2_000;
 const MAX_PAUSE_MS = 5_000;
 const MAX_REFUSALS = 3;
-/** The engine was short of memory or time, which another query may have caused: worth more patience. */
-const MAX_STRAINED_REFUSALS = 10;
-
-interface Built {
-  readonly blocks: readonly TransferredBlock[];
-  readonly only: readonly LoadPart[] | undefined;
-  /** Records to be counted as stored. */
-  readonly rows: number;
-  /** Records to be counted as dropped, by reason. */
-  readonly dropped: ReadonlyMap<string, number>;
-}
+/** The engine was short of memory or time, which other queries cause: worth five minutes of patience, at MAX_PAUSE_MS each. */
+const MAX_STRAINED_REFUSALS = 60;
 
 export class Loader {
   readonly #deps: LoaderDependencies;
   readonly #options: LoaderOptions;
   readonly #stop = new AbortController();
-  /** Kept batches by the number of their record. */
-  readonly #tickets = new Map<number, Ticket>();
+  readonly #builder: LoadBuilder;
   readonly #replays: Replay[] = [];
   readonly #flushes: {
     readonly sequence: number;
@@ -121,13 +111,13 @@ export class Loader {
   #wake: (() => void) | undefined;
   #isDraining = false;
   #loads = 0;
-  #redecodedLoads = 0;
   #quarantinedLoads = 0;
   #lastLoadMs = 0;
   #trouble: string | undefined;
 
   constructor(deps: LoaderDependencies, options: LoaderOptions) {
     this.#deps = deps;
+    this.#builder = new LoadBuilder(deps);
     this.#options = options;
     const first = (deps.journal.openLoad()?.lastSequence ?? deps.journal.status().completedSequence) + 1;
     const found = deps.journal.measure(first, { acceptedCount: Infinity, decodedBytes: Infinity });
@@ -137,7 +127,7 @@ export class Loader {
 
   /** A record is durable. To be called in the order of the numbers. */
   offer(sequence: number, acceptedCount: number, decodedBytes: number, ticket: Ticket | undefined): void {
-    if (ticket !== undefined) this.#tickets.set(sequence, ticket);
+    if (ticket !== undefined) this.#builder.keep(sequence, ticket);
     const wasIdle = this.#waitingSinceMs === undefined;
     this.#count(acceptedCount, decodedBytes);
     if (wasIdle || this.#isFull()) this.#notify();
@@ -175,7 +165,7 @@ export class Loader {
   status(): LoaderStatus {
     return {
       loads: this.#loads,
-      redecodedLoads: this.#redecodedLoads,
+      redecodedLoads: this.#builder.redecodedLoads,
       lastLoadMs: this.#lastLoadMs,
       quarantinedLoads: this.#quarantinedLoads,
       trouble: this.#trouble,
@@ -290,7 +280,7 @@ export class Loader {
     while (!this.#stop.signal.aborted) {
       try {
         await inserter.whenReady(this.#stop.signal);
-        built ??= await this.#build(plan);
+        built ??= await this.#builder.build(plan);
         if (built.blocks.length > 0) {
           const only = isRepeat ? await this.#stillMissing(plan, built) : built.only;
           await inserter.insert(plan.load, built.blocks, { isRepeat, only, abort: this.#stop.signal });
@@ -331,79 +321,6 @@ export class Loader {
     return undefined;
   }
 
-  async #build(plan: LoadPlan): Promise<Built> {
-    const { pool, signal } = this.#deps;
-    if (plan.source !== undefined) return this.#buildFromQuarantine(plan.source);
-    const kept: Ticket[] = [];
-    const cold: Range[] = [];
-    for (let sequence = plan.firstSequence; sequence <= plan.lastSequence; sequence++) {
-      const ticket = this.#tickets.get(sequence);
-      this.#tickets.delete(sequence);
-      const range = cold.at(-1);
-      if (ticket !== undefined && pool.isKept(ticket)) kept.push(ticket);
-      else if (range !== undefined && range.lastSequence === sequence - 1) range.lastSequence = sequence;
-      else cold.push({ firstSequence: sequence, lastSequence: sequence });
-    }
-    if (cold.length === 0) return this.#buildFrom(kept, new Map());
-    this.#redecodedLoads++;
-    const again = await redecode(pool, signal, this.#entries(cold)).catch((error: unknown) => {
-      pool.release(kept);
-      throw error;
-    });
-    const dropped = new Map<string, number>();
-    const damagedCount = again.damaged.reduce((sum, { acceptedCount }) => sum + acceptedCount, 0);
-    if (damagedCount > 0) dropped.set("journal-damaged", damagedCount);
-    if (again.lostRows > 0) dropped.set("replay-rejected", again.lostRows);
-    try {
-      const count = await this.#putUndecodable(plan, again.undecodable);
-      if (count > 0) dropped.set("undecodable", count);
-    } catch (error) {
-      pool.release([...kept, ...again.tickets]);
-      throw error;
-    }
-    return this.#buildFrom([...kept, ...again.tickets], dropped);
-  }
-
-  async #buildFrom(tickets: readonly Ticket[], dropped: ReadonlyMap<string, number>): Promise<Built> {
-    const blocks = tickets.length === 0 ? [] : await this.#deps.pool.build(this.#deps.signal, tickets);
-    return { blocks, only: undefined, rows: recordRows(blocks), dropped };
-  }
-
-  async #buildFromQuarantine(name: string): Promise<Built> {
-    const { pool, signal, quarantine } = this.#deps;
-    const opened = await quarantine.open(name);
-    // Removed just before a restart: its load was already in the engine.
-    if (opened === undefined) return { blocks: [], only: undefined, rows: 0, dropped: new Map() };
-    await using file = opened.file;
-    pool.forgetSeries(signal);
-    const again = await redecode(pool, signal, file.entries());
-    if (again.undecodable.length + again.damaged.length > 0) {
-      pool.release(again.tickets);
-      throw new Error(again.undecodable[0]?.reason ?? `${name} is damaged.`);
-    }
-    const built = await this.#buildFrom(again.tickets, new Map());
-    return { ...built, only: opened.entry.missing };
-  }
-
-  async *#entries(ranges: readonly Range[]): AsyncGenerator<JournalEntry> {
-    for (const { firstSequence, lastSequence } of ranges) yield* this.#deps.journal.read(firstSequence, lastSequence);
-  }
-
-  async #putUndecodable(
-    plan: LoadPlan,
-    undecodable: readonly { readonly record: SequencedRecord; readonly reason: string }[],
-  ): Promise<number> {
-    const [first] = undecodable;
-    if (first === undefined) return 0;
-    const recordCount = undecodable.reduce((sum, { record }) => sum + record.acceptedCount, 0);
-    await this.#deps.quarantine.put(
-      { ...this.#entryHead(plan), reason: first.reason, recordCount, missing: undefined },
-      "undecodable",
-      each(undecodable.map(({ record }) => record)),
-    );
-    return recordCount;
-  }
-
   /** Of the parts that the load is about, if it is not about all; undefined leaves the question to the inserter. */
   async #stillMissing(plan: LoadPlan, { blocks, only }: Built): Promise<readonly LoadPart[] | undefined> {
     if (only === undefined) return undefined;
@@ -413,7 +330,7 @@ export class Loader {
 
   /** Puts what the engine refuses aside. False if that is not possible now, or if nothing is missing after all. */
   async #giveUp(plan: LoadPlan, built: Built | undefined, reason: string): Promise<boolean> {
-    const { inserter, quarantine, journal, book } = this.#deps;
+    const { signal, inserter, quarantine, journal, book, clock } = this.#deps;
     try {
       const rest =
         built &&
@@ -434,7 +351,7 @@ export class Loader {
         else damagedCount += entry.damaged.acceptedCount;
       }
       await quarantine.put(
-        { ...this.#entryHead(plan), reason, recordCount, missing: rest },
+        { signal, load: plan.load, atUnixMs: clock.nowMs(), reason, recordCount, missing: rest },
         "refused",
         readable(journal.read(plan.firstSequence, plan.lastSequence)),
       );
@@ -448,10 +365,6 @@ export class Loader {
       this.#trouble = `${reason} (and it could not be put aside: ${describeError(error)})`;
       return false;
     }
-  }
-
-  #entryHead(plan: LoadPlan): { readonly signal: Signal; readonly load: number; readonly atUnixMs: number } {
-    return { signal: this.#deps.signal, load: plan.load, atUnixMs: this.#deps.clock.nowMs() };
   }
 
   #count(acceptedCount: number, decodedBytes: number): void {
@@ -512,22 +425,10 @@ export class Loader {
   }
 }
 
-interface Range {
-  readonly firstSequence: number;
-  lastSequence: number;
-}
-
 interface Replay {
   readonly name: string;
   readonly resolve: (stored: number) => void;
   readonly reject: (error: unknown) => void;
-}
-
-/** Blocks whose rows are what was accepted; the others are made from the same records. */
-const RECORD_KINDS: ReadonlySet<string> = new Set(["spans", "logs", "points", "histograms"]);
-
-function recordRows(blocks: readonly TransferredBlock[]): number {
-  return blocks.reduce((sum, { kind, rows }) => sum + (RECORD_KINDS.has(kind) ? rows : 0), 0);
 }
 
 function isSame(one: LoadPart, other: LoadPart): boolean {
@@ -547,10 +448,6 @@ function isWaitedOut(error: unknown): boolean {
 
 function isStrain(error: unknown): boolean {
   return isFailure(error, "query-limit") || isFailure(error, "query-timeout");
-}
-
-async function* each(records: readonly SequencedRecord[]): AsyncGenerator<SequencedRecord> {
-  yield* records;
 }
 
 async function* readable(entries: AsyncIterable<JournalEntry>): AsyncGenerator<SequencedRecord> {

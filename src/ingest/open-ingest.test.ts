@@ -1,138 +1,16 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createLoadInserter } from "#compose/load-inserter.ts";
-import type { Engine } from "#engine/engine.ts";
-import { readRows } from "#engine/rows.ts";
-import { migrate } from "#engine/schema/migrate.ts";
-import { openTestEngine, type TestEngine } from "#engine/test-engine.ts";
+import { describe, expect, it } from "vitest";
 import type { Journal } from "#journal/journal.ts";
 import { openMemoryJournal } from "#journal/memory/memory-journal.ts";
 import { openSegmentJournal } from "#journal/segment/segment-journal.ts";
 import { SIGNALS, type Signal } from "#model/batch.ts";
-import { systemDisk } from "#runtime/disk-system.ts";
-import { Failure } from "#runtime/failure.ts";
-import { twinThreads } from "#runtime/threads.ts";
 import { buildLogs, buildMetrics, buildTraces } from "#wire/otlp-build.ts";
-import { type DecodePoolOptions, openDecodePool } from "./decode-pool.ts";
-import { serveDecoder } from "./decode-worker.ts";
-import type { IngestRequest } from "./ingest.ts";
+import { exactly, QUICK, request, setUpWorkshop } from "./ingest.suite.ts";
 import { LOADER_DEFAULTS } from "./loader.ts";
-import { type IngestSettings, openIngest, type RunningIngest } from "./open-ingest.ts";
 
-let engine: TestEngine;
-let work: string;
-beforeAll(async () => {
-  work = await mkdtemp(join(tmpdir(), "traceo-ingest-"));
-  engine = await openTestEngine();
-  await migrate(engine);
-});
-afterAll(async () => {
-  await engine[Symbol.asyncDispose]();
-  await rm(work, { recursive: true, force: true });
-});
-
-const DAY_NANO = 86_400_000_000_000n;
-
-interface Under {
-  readonly journals?: Readonly<Record<Signal, Journal>>;
-  readonly engine?: Engine;
-  readonly pool?: Partial<DecodePoolOptions>;
-  readonly settings?: Partial<IngestSettings>;
-}
-
-interface Opened extends AsyncDisposable {
-  readonly ingest: RunningIngest;
-  readonly journals: Readonly<Record<Signal, Journal>>;
-}
-
-let opened = 0;
-
-/** Everything real but the threads, which are twins on this one. */
-async function open(under: Under = {}): Promise<Opened> {
-  const journals = under.journals ?? {
-    traces: await openMemoryJournal(),
-    logs: await openMemoryJournal(),
-    metrics: await openMemoryJournal(),
-  };
-  const pool = openDecodePool({ start: twinThreads(serveDecoder), ...under.pool });
-  const ingest = await openIngest({
-    journals,
-    pool,
-    inserter: createLoadInserter(under.engine ?? engine),
-    disk: systemDisk,
-    quarantineDirectory: join(work, `quarantine-${opened++}`),
-    settings: {
-      // Bodies of the builder are of a fixed day.
-      maxAgeMs: { traces: 1e12, logs: 1e12, metrics: 1e12 },
-      ...under.settings,
-    },
-  });
-  return {
-    ingest,
-    journals,
-    [Symbol.asyncDispose]: async () => {
-      await ingest.close(0);
-      await pool[Symbol.asyncDispose]();
-      await Promise.all(SIGNALS.map((signal) => journals[signal][Symbol.asyncDispose]()));
-    },
-  };
-}
-
-function request(signal: Signal, body: Uint8Array, more: Partial<IngestRequest> = {}): IngestRequest {
-  return {
-    signal,
-    tenant: "default",
-    contentType: "protobuf",
-    contentEncoding: "identity",
-    receivedUnixNano: BigInt(Date.now()) * 1_000_000n,
-    ...more,
-    body,
-  };
-}
-
-async function one(sql: string): Promise<readonly unknown[]> {
-  return (await readRows(engine, sql))[0]!;
-}
-
-/** Rows of the bodies with this prefix, in the table itself and in the summaries. */
-async function spansOf(prefix: string): Promise<Record<string, number>> {
-  const like = `LIKE '${prefix}%'`;
-  const [spans, ids] = await one(`SELECT count(), uniqExact(span_id) FROM spans WHERE span_id ${like}`);
-  const [summed] = await one(`SELECT sum(span_count) FROM traces WHERE trace_id ${like}`);
-  return { spans: Number(spans), ids: Number(ids), summed: Number(summed) };
-}
-
-const exactly = (count: number) => ({ spans: count, ids: count, summed: count });
-
-/** The real engine, with an error before or after the insert (or sync) that `decide` picks. */
-function faulty(decide: (call: number, what: "insert" | "sync") => "before" | "after" | undefined): {
-  readonly engine: Engine;
-  readonly calls: () => number;
-} {
-  let calls = 0;
-  const around = async (what: "insert" | "sync", action: () => Promise<void>, error: Failure): Promise<void> => {
-    const when = decide(++calls, what);
-    if (when === "before") throw error;
-    await action();
-    if (when === "after") throw error;
-  };
-  const gone = new Failure("engine-unavailable", "the engine went away");
-  const proxy = new Proxy<Engine>(engine, {
-    get: (target, key) => {
-      if (key === "insert")
-        return (...given: Parameters<Engine["insert"]>) => around("insert", () => target.insert(...given), gone);
-      if (key === "sync") return () => around("sync", () => target.sync(), gone);
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
-  return { engine: proxy, calls: () => calls };
-}
-
-const quick = { loader: { ...LOADER_DEFAULTS, pauseMs: 1 } };
+const workshop = setUpWorkshop();
+const { open, one, spansOf, faulty } = workshop;
 
 describe("ingest", () => {
   it("stores what it acknowledged, of every signal, and its books balance", async () => {
@@ -185,7 +63,6 @@ describe("ingest", () => {
     const bodies = Array.from({ length: 6 }, (_, body) => buildTraces({ records: 500, idPrefix: `c${body}` }));
     expect(bodies[0]!.length * 6).toBeGreaterThan(600_000);
     await Promise.all(bodies.map((body) => ingest.accept(request("traces", body))));
-    expect(under.ingest.status().decode.keptBytes).toBeGreaterThan(0);
     await ingest.flush();
     for (let body = 0; body < 6; body++) expect(await spansOf(`c${body}`)).toEqual(exactly(500));
     expect(under.ingest.status().decode.keptBytes).toBe(0);
@@ -245,7 +122,7 @@ describe("ingest", () => {
   });
 
   it("loads what the last process left, once", async () => {
-    const directory = join(work, "left");
+    const directory = join(workshop.work, "left");
     const openJournals = async (): Promise<Record<Signal, Journal>> => ({
       traces: await openSegmentJournal({ directory, segmentBytes: 1 << 20 }),
       logs: await openMemoryJournal(),
@@ -253,7 +130,7 @@ describe("ingest", () => {
     });
     const { engine: broken } = faulty(() => "before");
     {
-      await using under = await open({ journals: await openJournals(), engine: broken, settings: quick });
+      await using under = await open({ journals: await openJournals(), engine: broken, settings: QUICK });
       for (let body = 0; body < 5; body++)
         await under.ingest.accept(request("traces", buildTraces({ records: 200, idPrefix: `e${body}` })));
       const ledger = await under.ingest.close(0);
@@ -276,73 +153,5 @@ describe("ingest", () => {
     await expect(under.ingest.accept(request("traces", new Uint8Array(0)))).rejects.toMatchObject({
       code: "unavailable",
     });
-  });
-});
-
-describe("loading through the engine's failures", () => {
-  it("stores everything once, whichever call of a load fails, before or after it took effect", {
-    timeout: 120_000,
-  }, async () => {
-    let checked = 0;
-    for (const when of ["before", "after"] as const) {
-      for (let failing = 1; ; failing++) {
-        const { engine: broken, calls } = faulty((call) => (call === failing ? when : undefined));
-        await using under = await open({ engine: broken, settings: quick });
-        const prefix = `${when === "before" ? "1" : "2"}${failing.toString(16)}ab`;
-        await under.ingest.accept(
-          request("traces", buildTraces({ records: 50, idPrefix: prefix, stepNano: DAY_NANO / 20n })),
-        );
-        await under.ingest.flush();
-        expect([when, failing, await spansOf(prefix)]).toEqual([when, failing, exactly(50)]);
-        expect(under.ingest.ledger().traces).toMatchObject({ stored: 50, dropped: 0, missing: 0 });
-        checked++;
-        if (calls() < failing) break;
-      }
-    }
-    // Four tables and a sync, each failing before and after.
-    expect(checked).toBeGreaterThanOrEqual(10);
-  });
-
-  it("puts aside what is refused three times, goes on, and replays what is missing of it", async () => {
-    let refuses = true;
-    const refusal = new Failure("engine-error", "no such function");
-    // The third table of the load is refused: rows and one summary are in already.
-    const proxy = new Proxy<Engine>(engine, {
-      get: (target, key) => {
-        if (key === "insert")
-          return async (sql: string, ...given: unknown[]) => {
-            if (refuses && sql.includes("INTO span_stats")) throw refusal;
-            return (target.insert as (...all: unknown[]) => Promise<void>)(sql, ...given);
-          };
-        const value: unknown = Reflect.get(target, key, target);
-        return typeof value === "function" ? value.bind(target) : value;
-      },
-    });
-    await using under = await open({ engine: proxy, settings: quick });
-    const { ingest } = under;
-    const statistics = async (service: string) =>
-      Number((await one(`SELECT sum(count) FROM span_stats WHERE tenant = '${service}'`))[0]);
-    await ingest.accept(request("traces", buildTraces({ records: 80, idPrefix: "9a" }), { tenant: "quarantined" }));
-    await ingest.flush();
-    expect(ingest.ledger().traces).toMatchObject({ received: 80, stored: 0, dropped: 80, pending: 0, missing: 0 });
-    expect(ingest.ledger().traces.reasons).toEqual([{ reason: "quarantined", count: 80 }]);
-    const [entry] = await ingest.quarantined();
-    expect(entry).toMatchObject({ signal: "traces", recordCount: 80, reason: "no such function" });
-    expect([...new Set(entry?.missing?.map(({ table }) => table))]).toEqual(["span_stats", "service_edges"]);
-
-    await expect(ingest.replayQuarantined(entry!.name)).rejects.toThrow("no such function");
-    expect(await ingest.quarantined()).toHaveLength(1);
-
-    refuses = false;
-    await ingest.accept(request("traces", buildTraces({ records: 20, idPrefix: "9b" }), { tenant: "quarantined" }));
-    await ingest.flush();
-    expect(await statistics("quarantined")).toBe(20);
-    expect(await ingest.replayQuarantined(entry!.name)).toBe(80);
-    expect(await ingest.quarantined()).toEqual([]);
-    expect(await spansOf("9a")).toEqual(exactly(80));
-    expect(await spansOf("9b")).toEqual(exactly(20));
-    expect(await statistics("quarantined")).toBe(100);
-    expect(ingest.ledger().traces).toMatchObject({ received: 180, stored: 100, dropped: 80, missing: 0 });
-    await expect(ingest.replayQuarantined(entry!.name)).rejects.toMatchObject({ code: "not-found" });
   });
 });

@@ -11,15 +11,17 @@ import { tenantOf } from "#access/tenant.ts";
 import type { Signal } from "#model/batch.ts";
 import type { Clock } from "#runtime/clock.ts";
 import { describeError, Failure } from "#runtime/failure.ts";
+import type { ContentEncoding } from "#wire/compression.ts";
+import { encodeExportResponse, encodeStatus } from "#wire/otlp-answer.ts";
 import type { Admission } from "./admission.ts";
 import type { LimitCounts } from "./admission-counts.ts";
 import { frameMessage, type GrpcMessage, GrpcViolation, readMessage } from "./grpc-message.ts";
 import type { GrpcConnection, GrpcHandler } from "./grpc-server.ts";
 import { encodeGrpcMessage, GrpcStatus, grpcStatusOf, parseGrpcTimeout } from "./grpc-status.ts";
 import { BODY_DEFAULTS, type BodyLimits } from "./http-body.ts";
-import { type ContentEncoding, encodingOf } from "./http-content.ts";
+import { encodingOf } from "./http-content.ts";
 import type { Ingest } from "./ingest.ts";
-import { encodeExportResponse, encodeStatus } from "./otlp-http-answer.ts";
+
 import type { Quotas } from "./quota.ts";
 
 export interface OtlpGrpcOptions {

@@ -11,6 +11,8 @@ import type { Access } from "#access/access.ts";
 import type { Signal } from "#model/batch.ts";
 import type { Clock } from "#runtime/clock.ts";
 import { describeError, Failure } from "#runtime/failure.ts";
+import type { ContentEncoding } from "#wire/compression.ts";
+import { encodeExportResponse, encodeStatus } from "#wire/otlp-answer.ts";
 import type { Admission } from "./admission.ts";
 import type { LimitCounts } from "./admission-counts.ts";
 import { grpcStatusOf } from "./grpc-status.ts";
@@ -19,7 +21,6 @@ import {
   ACCEPTED_ENCODINGS,
   ACCEPTED_TYPES,
   CONTENT_TYPES,
-  type ContentEncoding,
   type ContentFormat,
   encodingOf,
   formatOf,
@@ -28,7 +29,7 @@ import {
   unsupportedType,
 } from "./http-content.ts";
 import type { Ingest, IngestAnswer } from "./ingest.ts";
-import { encodeExportResponse, encodeStatus } from "./otlp-http-answer.ts";
+
 import type { Quotas } from "./quota.ts";
 
 export interface OtlpHttpOptions {

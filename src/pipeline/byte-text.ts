@@ -1,3 +1,5 @@
+const KEPT_BYTES = 1024 * 1024;
+
 /** Bytes that grow: where text is printed before its length is known. Reused by calling `clear`. */
 export class ByteText {
   bytes = new Uint8Array(256);
@@ -5,6 +7,7 @@ export class ByteText {
 
   clear(): void {
     this.length = 0;
+    if (this.bytes.length > KEPT_BYTES) this.bytes = new Uint8Array(256);
   }
 
   reserve(sizeBytes: number): void {

@@ -72,6 +72,13 @@ export function writeTemplate(source: Bytes, start: number, length: number, targ
   return writeLine(source, at, end, target);
 }
 
+/** Without the blank lines and blanks before. */
+function writeTrimmed(source: Bytes, start: number, end: number, target: Bytes): number {
+  let at = start;
+  while (at < end && source.bytes[at] !== ESCAPE && (TABLE[source.bytes[at]!]! & BLANK) !== 0) at++;
+  return writeLine(source, at, end, target);
+}
+
 /** Of plain text, the first line. */
 function writeLine(source: Bytes, start: number, end: number, target: Bytes): number {
   const { bytes, view } = source;
@@ -89,76 +96,85 @@ function writeLine(source: Bytes, start: number, end: number, target: Bytes): nu
   let plainQuotes = start;
 
   while (at < end && written < TEMPLATE_LIMIT_BYTES) {
-    let stop = end;
+    let mayBeHex = false;
     if (at + 4 <= end) {
-      // Four bytes at once: most are letters, and a branch for each would cost more than all the rest.
+      // Four bytes at once: most are letters, and a branch for each would cost more than all the rest. The word goes over
+      // whole; what counts of it is what stands before its first special byte.
       const word = view.getInt32(at, true);
-      if (!hasSpecial(word) && ((word & 0xd8d8d8d8) !== 0x40404040 || at < plainLetters)) {
-        outView.setInt32(written, word, true);
-        written += 4;
-        at += 4;
-        continue;
-      }
-      stop = at + 4;
-    }
-    for (; at < stop; at++) {
-      const byte = bytes[at]!;
-      const bits = TABLE[byte]!;
-      if ((bits & SPECIAL) === 0 && ((bits & HEX_LETTER) === 0 || at < plainLetters)) {
-        out[written++] = byte;
-        continue;
-      }
-      if ((bits & WORD) !== 0) {
-        // A digit, an @ or a letter that may be hexadecimal: look at the whole token.
-        let from = written;
-        while (from > 0 && isWord(out[from - 1]!)) from--;
-        let to = at;
-        let some = 0;
-        let all = HEX_LETTER;
-        for (; to < end; to++) {
-          const next = TABLE[bytes[to]!]!;
-          if ((next & WORD) === 0) break;
-          some |= next;
-          all &= next;
-        }
-        const size = written - from + to - at;
-        const varies =
-          (some & DIGIT) !== 0 ||
-          ((bits & AT) !== 0 && written > from && to > at + 1 && bytes[to - 1] !== 64) ||
-          (all !== 0 && size >= 8 && isHex(out, from, written));
-        if (!varies) {
-          if ((bits & AT) === 0) plainLetters = to;
-          out[written++] = byte;
+      const special = specialBytes(word);
+      outView.setInt32(written, word, true);
+      if (special === 0) {
+        mayBeHex = (word & 0xd8d8d8d8) === 0x40404040 && at >= plainLetters;
+        if (!mayBeHex) {
+          written += 4;
+          at += 4;
           continue;
         }
+      } else {
+        const plain = (31 - Math.clz32(special & -special)) >> 3;
+        written += plain;
+        at += plain;
+      }
+    }
+    const byte = bytes[at]!;
+    const bits = TABLE[byte]!;
+    if ((bits & SPECIAL) === 0 && !mayBeHex) {
+      out[written++] = byte;
+      at++;
+    } else if ((bits & WORD) !== 0) {
+      // A digit, an @ or letters that may be hexadecimal: look at the whole token.
+      let from = written;
+      while (from > 0 && isWord(out[from - 1]!)) from--;
+      let to = at;
+      let some = 0;
+      let all = HEX_LETTER;
+      for (; to < end; to++) {
+        const next = TABLE[bytes[to]!]!;
+        if ((next & WORD) === 0) {
+          // `13:55:36` and the like at one go: what follows would be joined to it anyway.
+          if ((some & DIGIT) === 0 || JOINS[bytes[to]!] === 0 || to + 1 === end) break;
+          if ((TABLE[bytes[to + 1]!]! & DIGIT) === 0) break;
+        }
+        some |= next;
+        all &= next;
+      }
+      const size = written - from + to - at;
+      const varies =
+        (some & DIGIT) !== 0 ||
+        ((bits & AT) !== 0 && written > from && to > at + 1 && bytes[to - 1] !== 64) ||
+        (all !== 0 && size >= 8 && isHex(out, from, written));
+      if (varies) {
         from = dateStart(out, from);
         while (from > 1 && out[from - 1] === 32 && out[from - 2] === 32) from--;
         if (markEnd < 0 || !joinsOnly(out, markEnd, from)) markEnd = mark(out, from);
         written = markEnd;
         at = to;
-        break;
+      } else {
+        if (mayBeHex) plainLetters = to;
+        out[written++] = byte;
+        at++;
       }
-      if ((bits & LINE_END) !== 0) return finish(out, written);
-      if ((bits & QUOTE) === 0) {
-        if (byte === ESCAPE && at + 1 < end && bytes[at + 1] === 91) {
-          at = colourEnd(bytes, at + 2, end);
-          break;
-        }
+    } else if ((bits & LINE_END) !== 0) {
+      break;
+    } else if ((bits & QUOTE) === 0) {
+      if (byte === ESCAPE && at + 1 < end && bytes[at + 1] === 91) at = colourEnd(bytes, at + 2, end);
+      else {
         if (written > 0 && out[written - 1] !== 32) out[written++] = 32;
-        continue;
+        at++;
       }
+    } else {
       out[written++] = byte;
-      if (at < plainQuotes || (byte === 34 ? noDouble : noSingle) || !opens(bytes, start, at)) continue;
-      const close = closing(bytes, at + 1, end, byte);
+      const from = at++;
+      if (from < plainQuotes || (byte === 34 ? noDouble : noSingle) || !opens(bytes, start, from)) continue;
+      const close = closing(source, at, end, byte);
       if (close < 0) {
         if (byte === 34) noDouble = true;
         else noSingle = true;
-      } else if (namesTheLine(bytes, start, at)) plainQuotes = close + 1;
+      } else if (namesTheLine(bytes, start, from)) plainQuotes = close + 1;
       else {
         written = mark(out, written);
         out[written++] = byte;
         at = close + 1;
-        break;
       }
     }
   }
@@ -166,19 +182,19 @@ function writeLine(source: Bytes, start: number, end: number, target: Bytes): nu
 }
 
 /**
- * Whether one of four bytes is a digit, an `@`, a quote or a control character (or may be: `:;<=>?#&` are taken along).
- * x has a byte below n: (x - n…n) & ~x & 0x80…80, for n up to 0x80 (Anderson, Bit Twiddling Hacks).
+ * Marks the digits, `@`s, quotes and control characters among four bytes by their highest bits (also `#` and `&`; above the
+ * first, bytes that are none may be marked). x has a byte below n: (x - n…n) & ~x & 0x80…80 (Anderson, Bit Twiddling Hacks).
  */
-function hasSpecial(word: number): boolean {
+function specialBytes(word: number): number {
   const digit = word ^ 0x30303030;
   const sign = word ^ 0x40404040;
   const quote = (word & 0xfafafafa) ^ 0x22222222;
   const bits =
-    ((digit - 0x10101010) & ~digit) |
+    ((digit - 0x0a0a0a0a) & ~digit) |
     ((sign - 0x01010101) & ~sign) |
     ((quote - 0x01010101) & ~quote) |
     ((word - 0x20202020) & ~word);
-  return (bits & 0x80808080) !== 0;
+  return bits & 0x80808080;
 }
 
 /** Cut to the limit, without blanks at the end. */
@@ -241,26 +257,39 @@ function opens(source: Uint8Array, start: number, at: number): boolean {
 }
 
 /** Where the quote ends, backslash escapes respected; a single quote only where no word follows. -1 if nowhere. */
-function closing(source: Uint8Array, from: number, end: number, quote: number): number {
+function closing({ bytes, view }: Bytes, from: number, end: number, quote: number): number {
   for (let at = from; at < end; at++) {
-    const byte = source[at]!;
+    while (at + 4 <= end && !hasQuoteOrEscape(view.getInt32(at, true))) at += 4;
+    const byte = bytes[at]!;
+    if (at === end || byte === 10) return -1;
     if (byte === 92) at++;
-    else if (byte === 10) return -1;
-    else if (byte === quote && (quote === 34 || at + 1 === end || !isWord(source[at + 1]!))) return at;
+    else if (byte === quote && (quote === 34 || at + 1 === end || !isWord(bytes[at + 1]!))) return at;
   }
   return -1;
 }
 
+/** Whether one of four bytes is a quote, a backslash or a control character (or `#` or `&`). */
+function hasQuoteOrEscape(word: number): boolean {
+  const quote = (word & 0xfafafafa) ^ 0x22222222;
+  const slash = word ^ 0x5c5c5c5c;
+  const bits = ((quote - 0x01010101) & ~quote) | ((slash - 0x01010101) & ~slash) | ((word - 0x20202020) & ~word);
+  return (bits & 0x80808080) !== 0;
+}
+
 const LINE_KEYS = ["msg", "message", "event", "body"].map((key) => new TextEncoder().encode(key));
+
+/** Place in LINE_KEYS, LINE_KEYS.length if it is none of them. */
+function lineRank(source: Uint8Array, start: number, end: number): number {
+  for (let rank = 0; rank < LINE_KEYS.length; rank++) if (equals(source, start, end, LINE_KEYS[rank]!)) return rank;
+  return LINE_KEYS.length;
+}
 
 /** Whether `msg=` or the like stands right before `at`. */
 function namesTheLine(source: Uint8Array, start: number, at: number): boolean {
   if (at - 1 < start || source[at - 1] !== 61) return false;
-  return LINE_KEYS.some((key) => {
-    const from = at - 1 - key.length;
-    if (from < start || (from > start && isWord(source[from - 1]!))) return false;
-    return key.every((byte, i) => source[from + i] === byte);
-  });
+  let from = at - 1;
+  while (from > start && at - from < 10 && isWord(source[from - 1]!)) from--;
+  return lineRank(source, from, at - 1) < LINE_KEYS.length;
 }
 
 /** Cuts an unfinished UTF-8 sequence off the end. */
@@ -284,7 +313,8 @@ class JsonBody {
   readonly #line = new Bytes(new Uint8Array(SCAN_LIMIT_BYTES));
 
   /** -1 if this is no JSON object: then it is plain text. */
-  write({ bytes: source }: Bytes, start: number, end: number, target: Bytes): number {
+  write(body: Bytes, start: number, end: number, target: Bytes): number {
+    const source = body.bytes;
     const keys = this.#keys;
     keys.length = 0;
     let best = LINE_KEYS.length;
@@ -295,17 +325,17 @@ class JsonBody {
     for (;;) {
       if (at >= end || source[at] !== 34) return -1;
       const keyStart = at + 1;
-      const keyEnd = stringEnd(source, keyStart, end);
+      const keyEnd = stringEnd(body, keyStart, end);
       if (keyEnd < 0) return -1;
       if (keys.length < JSON_KEY_LIMIT) keys.push({ start: keyStart, end: keyEnd });
       at = skipBlanks(source, keyEnd + 1, end);
       if (at >= end || source[at] !== 58) return -1;
       at = skipBlanks(source, at + 1, end);
       if (at < end && source[at] === 34) {
-        const valueEnd = stringEnd(source, at + 1, end);
+        const valueEnd = stringEnd(body, at + 1, end);
         if (valueEnd < 0) return -1;
-        const rank = LINE_KEYS.findIndex((key) => equals(source, keyStart, keyEnd, key));
-        if (rank >= 0 && rank < best) {
+        const rank = lineRank(source, keyStart, keyEnd);
+        if (rank < best) {
           best = rank;
           bestStart = at + 1;
           bestEnd = valueEnd;
@@ -313,7 +343,7 @@ class JsonBody {
         }
         at = valueEnd + 1;
       } else {
-        at = valueEnd(source, at, end);
+        at = otherEnd(body, at, end);
         if (at < 0) return -1;
       }
       at = skipBlanks(source, at, end);
@@ -322,7 +352,13 @@ class JsonBody {
       if (source[at] !== 44) return -1;
       at = skipBlanks(source, at + 1, end);
     }
-    if (best < LINE_KEYS.length) return this.#writeLine(source, bestStart, bestEnd, target);
+    if (best < LINE_KEYS.length) {
+      const lineEnd = Math.min(bestEnd, bestStart + SCAN_LIMIT_BYTES);
+      let isPlain = true;
+      for (let i = bestStart; i < lineEnd; i++) isPlain = isPlain && source[i] !== 92;
+      if (isPlain) return writeTrimmed(body, bestStart, lineEnd, target);
+      return this.#writeLine(source, bestStart, bestEnd, target);
+    }
     return this.#writeShape(source, target.bytes);
   }
 
@@ -341,9 +377,7 @@ class JsonBody {
       }
       line[length++] = byte;
     }
-    let from = 0;
-    while (from < length && (TABLE[line[from]!]! & BLANK) !== 0) from++;
-    return writeLine(this.#line, from, length, target);
+    return writeTrimmed(this.#line, 0, length, target);
   }
 
   /** `{a,b,c}`: the keys in byte order, those with digits as one mark. */
@@ -384,23 +418,25 @@ function skipBlanks(source: Uint8Array, from: number, end: number): number {
 }
 
 /** The closing quote of a string whose content starts at `from`; -1 if there is none. */
-function stringEnd(source: Uint8Array, from: number, end: number): number {
+function stringEnd({ bytes, view }: Bytes, from: number, end: number): number {
   for (let at = from; at < end; at++) {
-    const byte = source[at]!;
-    if (byte === 34) return at;
-    if (byte === 92) at++;
+    while (at + 4 <= end && !hasQuoteOrEscape(view.getInt32(at, true))) at += 4;
+    if (at === end) return -1;
+    if (bytes[at] === 34) return at;
+    if (bytes[at] === 92) at++;
   }
   return -1;
 }
 
 /** Behind a value that is no string: brackets are balanced by count, strings inside skipped. -1 where there is none. */
-function valueEnd(source: Uint8Array, from: number, end: number): number {
+function otherEnd(body: Bytes, from: number, end: number): number {
+  const source = body.bytes;
   let depth = 0;
   let at = from;
   while (at < end) {
     const byte = source[at]!;
     if (byte === 34) {
-      at = stringEnd(source, at + 1, end);
+      at = stringEnd(body, at + 1, end);
       if (at < 0) return -1;
     } else if (byte === 123 || byte === 91) depth++;
     else if (byte === 125 || byte === 93) {

@@ -15,8 +15,7 @@ import type { ByteText } from "./byte-text.ts";
  */
 const BASE64 = new TextEncoder().encode("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
 const HEX = new TextEncoder().encode("0123456789abcdef");
-const TRUE = new TextEncoder().encode("true");
-const FALSE = new TextEncoder().encode("false");
+const BOOLS = new TextEncoder().encode("falsetrue ");
 const DEPTH_LIMIT = 128;
 
 /** Appends the text of a value stored as AttributeColumns stores it. */
@@ -45,9 +44,10 @@ export function printScalar(target: Uint8Array, position: number, type: number, 
   if (type === AttributeType.int) return printInt(target, position, low, high);
   if (type === AttributeType.double) return printDouble(target, position, low, high);
   if (type !== AttributeType.bool) return position;
-  const text = low === 0 ? FALSE : TRUE;
-  for (let i = 0; i < text.length; i++) target[position + i] = text[i]!;
-  return position + text.length;
+  // Both written in full, as nobody can foresee which it will be.
+  const isTrue = low === 0 ? 0 : 1;
+  for (let i = 0; i < 5; i++) target[position + i] = BOOLS[isTrue * 5 + i]!;
+  return position + 5 - isTrue;
 }
 
 /** Decimal text of a 64-bit two's complement number, at most 20 bytes; returns the position behind it. */

@@ -2,13 +2,13 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { gunzipSync, inflateSync } from "node:zlib";
-import type { ZSTDDecoder } from "zstddec";
 import type { IngestRequest } from "#ingest/ingest.ts";
+import { decompress } from "#wire/compression.ts";
+import { DECODE_LIMITS } from "#wire/limits.ts";
+import { decodeOtlp } from "#wire/otlp.ts";
 
 const run = promisify(execFile);
 
@@ -104,15 +104,16 @@ export function startSender(program: string, args: readonly string[], ready: str
   });
 }
 
-const { ZSTDDecoder: Zstd } = createRequire(import.meta.url)("zstddec") as { ZSTDDecoder: typeof ZSTDDecoder };
-
-/** A body without its encoding, as text to look for strings in. */
-export async function plainText({ body, contentEncoding }: IngestRequest): Promise<string> {
-  if (contentEncoding === "gzip") return gunzipSync(body).toString("latin1");
-  if (contentEncoding === "deflate") return inflateSync(body).toString("latin1");
-  if (contentEncoding === "identity") return Buffer.from(body).toString("latin1");
-  const decoder = new Zstd();
-  await decoder.init();
-  // Streaming encoders leave the size out of the frame; a test's body is small.
-  return Buffer.from(decoder.decode(body, 1 << 20)).toString("latin1");
+/**
+ * Records in a request's body as our decoder reads it, none rejected; and the body without its encoding, as text to look for
+ * strings in.
+ */
+export function readRequest({ signal, body, contentType, contentEncoding }: IngestRequest): {
+  records: number;
+  rejected: number;
+  text: string;
+} {
+  const { accepted, rejected } = decodeOtlp(signal, body, { contentType, contentEncoding, limits: DECODE_LIMITS });
+  const text = Buffer.from(decompress(body, contentEncoding, 1 << 20)).toString("latin1");
+  return { records: accepted, rejected, text };
 }

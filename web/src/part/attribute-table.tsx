@@ -5,7 +5,8 @@ import { ValueHandle } from "./value-handle.tsx";
 import "./attribute-table.css";
 
 export interface AttributeTableProps {
-  readonly title: string;
+  /** Absent where what stands above names it already. */
+  readonly title?: string;
   readonly attributes: Readonly<Record<string, string>>;
   /** How filters name them: `attributes` or `resource`. */
   readonly scope: "attributes" | "resource";
@@ -22,9 +23,11 @@ export function AttributeTable({ title, attributes, scope, signal }: AttributeTa
   const shown = all ? entries : entries.slice(0, FEW);
   return (
     <section className="attributes">
-      <h3>
-        {title} <span className="faint">{entries.length}</span>
-      </h3>
+      {title !== undefined && (
+        <h3>
+          {title} <span className="faint">{entries.length}</span>
+        </h3>
+      )}
       <dl>
         {shown.map(([key, value]) => (
           <div key={key} className="attribute">

@@ -38,6 +38,8 @@ export interface ChartProps {
   readonly suffix?: string;
   readonly startMs: number;
   readonly stepMs: number;
+  /** Where the time axis ends at least; else where the series end. */
+  readonly endMs?: number;
   readonly series: readonly ChartSeries[];
   /** `bars` stack from the first series up; `lines` are drawn as they are. */
   readonly mode: "lines" | "bars";
@@ -55,6 +57,7 @@ export interface ChartProps {
   readonly legend?: boolean;
 }
 
+const MOST_STEPS = 2000;
 const HATCH_PX = 6;
 const POINT_PX = 5;
 
@@ -71,14 +74,12 @@ export function Chart(props: ChartProps): ReactElement {
   const latest = useRef(props);
   latest.current = props;
 
-  const times = useMemo(
-    () =>
-      Array.from(
-        { length: Math.max(0, ...series.map(({ values }) => values.length)) },
-        (_, i) => (startMs + i * stepMs) / 1000,
-      ),
-    [startMs, stepMs, series],
-  );
+  const { endMs } = props;
+  const times = useMemo(() => {
+    const wanted = endMs === undefined || stepMs <= 0 ? 0 : Math.min(MOST_STEPS, Math.ceil((endMs - startMs) / stepMs));
+    const length = Math.max(0, wanted, ...series.map(({ values }) => values.length));
+    return Array.from({ length }, (_, i) => (startMs + i * stepMs) / 1000);
+  }, [startMs, stepMs, endMs, series]);
   const data = useMemo(
     () => dataOf(times, series, mode, props.logarithmic === true),
     [times, series, mode, props.logarithmic],
@@ -106,6 +107,8 @@ export function Chart(props: ChartProps): ReactElement {
   }, [width, height]);
 
   const index = at;
+  const shownOf = (values: readonly (number | null)[]): number | null =>
+    index !== null ? (values[index] ?? null) : mode === "bars" ? sumOf(values) : lastKnown(values);
   const print = (value: number | null): string =>
     formatQuantity(value, unit) + (suffix === "" || value === null ? "" : `\u00a0${suffix}`);
   return (
@@ -136,7 +139,7 @@ export function Chart(props: ChartProps): ReactElement {
           ref={box}
           className="chart-box"
           role="img"
-          aria-label={`${name}: ${series.map(({ label, values }) => `${plainText(label, 40)} ${print(lastKnown(values))}`).join(", ") || "no data"}`}
+          aria-label={`${name}: ${series.map(({ label, values }) => `${plainText(label, 40)} ${print(mode === "bars" ? sumOf(values) : lastKnown(values))}`).join(", ") || "no data"}`}
           style={{ height }}
         />
       )}
@@ -151,11 +154,8 @@ export function Chart(props: ChartProps): ReactElement {
                 style={{ color: colour }}
               />
               <span className="cut">{plainText(label, 60)}</span>
-              <span
-                className="legend-value"
-                title={exact(index === null ? lastKnown(values) : (values[index] ?? null), unit)}
-              >
-                {print(index === null ? lastKnown(values) : (values[index] ?? null))}
+              <span className="legend-value" title={exact(shownOf(values), unit)}>
+                {print(shownOf(values))}
               </span>
             </li>
           ))}
@@ -164,6 +164,11 @@ export function Chart(props: ChartProps): ReactElement {
       )}
     </figure>
   );
+}
+
+/** Amounts add up: with no pointer on the chart, its legend says how much there is in all. */
+function sumOf(values: readonly (number | null)[]): number {
+  return values.reduce<number>((sum, value) => sum + (value ?? 0), 0);
 }
 
 function lastKnown(values: readonly (number | null)[]): number | null {

@@ -1,5 +1,5 @@
 import { useQueries } from "@tanstack/react-query";
-import { type ReactElement, type ReactNode, useState } from "react";
+import { type ReactElement, type ReactNode, useEffect, useState } from "react";
 import type { Histogram, Status } from "../../../src/api/contract/shapes.ts";
 import { formatCount, formatRate } from "../format/quantity.ts";
 import { useStatus } from "../server/answers.ts";
@@ -22,9 +22,10 @@ export function EmptyList({
 }): ReactElement {
   const status = useStatus();
   const change = useChange();
+  const never = useNeverSent(status.data);
   if (question.where.length > 0 || question.address.text !== undefined)
     return <FilteredAway question={question} signal={signal} what={what} />;
-  if (status.data !== undefined && neverSent(status.data)) return <NeverSent status={status.data} />;
+  if (never && status.data !== undefined) return <NeverSent status={status.data} />;
   return (
     <Empty icon="clock" title={`No ${what} in this time range`}>
       <button type="button" className="button" onClick={() => change(zoomOut(question.range, question.nowMs))}>
@@ -58,9 +59,28 @@ export function Empty({
   );
 }
 
-function neverSent(status: Status): boolean {
-  return Object.values(status.ledger).every((ledger) => ledger.received === 0);
+/**
+ * Whether to show how to send telemetry: none was ever received, or it was shown a moment ago and the first is just
+ * arriving. It lingers then, so that its line is seen to turn green before the view takes over.
+ */
+export function useNeverSent(status: Status | undefined, nothingThere = true): boolean {
+  const never =
+    nothingThere &&
+    status !== undefined &&
+    Object.values(status.ledger).every((ledger) => ledger.received === 0 && ledger.pending === 0);
+  const [lingering, setLingering] = useState(false);
+  useEffect(() => {
+    if (never) setLingering(true);
+    else if (lingering) {
+      const timer = setTimeout(() => setLingering(false), LINGER_MS);
+      return () => clearTimeout(timer);
+    }
+    return undefined;
+  }, [never, lingering]);
+  return never || lingering;
 }
+
+const LINGER_MS = 5000;
 
 /** Counts what would be there without each filter, so that the one that excluded most can go. */
 function FilteredAway({

@@ -24,6 +24,13 @@ const show = (element: React.ReactElement): HTMLElement => {
 };
 
 describe("telemetry text", () => {
+  it("marks what a search found, and nothing else", () => {
+    const shown = show(<TelemetryText text={"a <b>hit</b> and\u202e a hit"} hits={/hit/g} />);
+    expect([...shown.querySelectorAll("mark")].map((mark) => mark.textContent)).toEqual(["hit", "hit"]);
+    expect(shown.textContent).toBe("a <b>hit</b> andU+202E a hit");
+    expect(show(<TelemetryText text="none here" hits={/hit/g} />).querySelectorAll("mark")).toHaveLength(0);
+  });
+
   it("is only ever text", () => {
     const shown = show(<TelemetryText text={'<script>alert(1)</script><img src=x onerror="alert(1)">'} full lines />);
     expect(shown.querySelectorAll("script, img")).toHaveLength(0);

@@ -1,7 +1,7 @@
 import type { ReactElement } from "react";
 import type { Home as HomeAnswer } from "../../../../src/api/contract/shapes.ts";
 import { Answer, SkeletonBlock } from "../../part/answer.tsx";
-import { NeverSent } from "../../part/empty.tsx";
+import { NeverSent, useNeverSent } from "../../part/empty.tsx";
 import { ViewTitle } from "../../part/view-title.tsx";
 import { useAnswer, useStatus } from "../../server/answers.ts";
 import { useQuestion } from "../../state/question.ts";
@@ -20,17 +20,13 @@ export function Home(): ReactElement {
   const { from, to } = question.address;
   // Relative ends go as they are, so that each refresh asks about its own now.
   const home = useAnswer<HomeAnswer>("/home", { from: from ?? "now-15m", to: to ?? "now" }, { refreshMs: REFRESH_MS });
-  const empty =
-    status.data !== undefined &&
-    Object.values(status.data.ledger).every((ledger) => ledger.received === 0) &&
-    home.data?.arriving.length === 0 &&
-    home.data.problems.length === 0;
+  const empty = useNeverSent(status.data, home.data?.arriving.length === 0 && home.data.problems.length === 0);
   return (
     <div className="view scrolls">
       <ViewTitle>
         <h1>Home</h1>
       </ViewTitle>
-      {empty ? (
+      {empty && status.data !== undefined ? (
         <NeverSent status={status.data} />
       ) : (
         <div className="home">

@@ -22,7 +22,15 @@ const SCOPES = [
 type Scope = (typeof SCOPES)[number][0];
 
 /** One line in full, in place: body, fields, where it leads, and what was logged around it. */
-export function LogDetail({ row, onClose }: { readonly row: LogRow; readonly onClose: () => void }): ReactElement {
+export function LogDetail({
+  row,
+  hits,
+  onClose,
+}: {
+  readonly row: LogRow;
+  readonly hits: RegExp | null;
+  readonly onClose: () => void;
+}): ReactElement {
   const address = useAddress();
   const change = useChange();
   const zone = useZone();
@@ -81,7 +89,7 @@ export function LogDetail({ row, onClose }: { readonly row: LogRow; readonly onC
       </div>
       {scope !== null && <Context row={row} scope={scope} onScope={setScope} />}
       <pre className="log-full mono">
-        <TelemetryText text={pretty(row.body)} max={8000} lines full />
+        <TelemetryText text={pretty(row.body)} max={8000} lines full hits={hits} />
       </pre>
       <div className="log-fields">
         <AttributeTable title="Attributes" attributes={row.attributes} scope="attributes" signal="logs" />

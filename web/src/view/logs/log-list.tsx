@@ -17,6 +17,8 @@ export interface LogListProps {
   readonly rows: readonly LogRow[];
   readonly columns: readonly string[];
   readonly wrap: boolean;
+  /** What the search found in a body, see searchHits. */
+  readonly hits: RegExp | null;
   readonly openId: string | undefined;
   readonly onOpen: (id: string | undefined) => void;
   readonly onEnd: () => void;
@@ -25,7 +27,17 @@ export interface LogListProps {
 }
 
 /** Lines, of which only those in sight exist. Enter or a press opens one in place; `j k` walk. */
-export function LogList({ rows, columns, wrap, openId, onOpen, onEnd, onTop, fetching }: LogListProps): ReactElement {
+export function LogList({
+  rows,
+  columns,
+  wrap,
+  hits,
+  openId,
+  onOpen,
+  onEnd,
+  onTop,
+  fetching,
+}: LogListProps): ReactElement {
   const scroller = useRef<HTMLDivElement>(null);
   const rowHeight = useRowHeight();
   const [active, setActive] = useState(0);
@@ -102,6 +114,7 @@ export function LogList({ rows, columns, wrap, openId, onOpen, onEnd, onTop, fet
               top={item.start}
               measure={virtual.measureElement}
               columns={columns}
+              hits={hits}
               minHeight={rowHeight}
               open={row.id === openId}
               tabStop={item.index === tabStop}
@@ -123,6 +136,7 @@ interface LogItemProps {
   readonly top: number;
   readonly measure: (element: HTMLLIElement | null) => void;
   readonly columns: readonly string[];
+  readonly hits: RegExp | null;
   readonly minHeight: number;
   readonly open: boolean;
   readonly tabStop: boolean;
@@ -143,12 +157,22 @@ const LogItem = memo(function LogItem(props: LogItemProps): ReactElement {
       style={{ transform: `translateY(${top}px)` }}
     >
       <LogLine {...props} />
-      {open && <LogDetail row={row} onClose={() => onOpen(undefined)} />}
+      {open && <LogDetail row={row} hits={props.hits} onClose={() => onOpen(undefined)} />}
     </li>
   );
 });
 
-function LogLine({ row, index, columns, minHeight, open, tabStop, onActive, onOpen }: LogItemProps): ReactElement {
+function LogLine({
+  row,
+  index,
+  columns,
+  hits,
+  minHeight,
+  open,
+  tabStop,
+  onActive,
+  onOpen,
+}: LogItemProps): ReactElement {
   const onPress = (): void => onOpen(open ? undefined : row.id);
   const colourOf = useServiceColours();
   const severity = severityOf(row.severityNumber);
@@ -205,7 +229,7 @@ function LogLine({ row, index, columns, minHeight, open, tabStop, onActive, onOp
       })}
       <span className="log-body mono">
         {row.eventName !== "" && <span className="log-event">{plainText(row.eventName, 60)} </span>}
-        <TelemetryText text={row.body} max={1000} />
+        <TelemetryText text={row.body} max={1000} hits={hits} />
       </span>
     </div>
   );

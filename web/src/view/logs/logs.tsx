@@ -21,6 +21,7 @@ import { isRelative } from "../../state/time-range.ts";
 import { joinLines } from "./log-lines.ts";
 import { LogList } from "./log-list.tsx";
 import { Patterns } from "./patterns.tsx";
+import { searchHits } from "./search-hits.ts";
 import { useTail } from "./use-tail.ts";
 import "./logs.css";
 
@@ -110,6 +111,7 @@ function LogHistogram({
             height={104}
             startMs={data.startMs}
             stepMs={data.stepMs}
+            endMs={question.range.toMs}
             series={series}
             zone={question.zone}
             nowMs={question.nowMs}
@@ -257,6 +259,7 @@ function Lines({
   const more = useCallback(() => {
     if (lines.hasNextPage && !lines.isFetchingNextPage && read.length < MOST_ROWS) void lines.fetchNextPage();
   }, [lines, read.length]);
+  const hits = useMemo(() => searchHits(address.text, question.where), [address.text, question.where]);
   const openLine = useCallback((id: string | undefined) => change({ open: id }, { replace: true }), [change]);
   return (
     <AnswerStates query={lines}>
@@ -275,6 +278,7 @@ function Lines({
                 rows={rows}
                 columns={address.columns ?? NO_COLUMNS}
                 wrap={address.wrap === true}
+                hits={hits}
                 openId={address.open}
                 onOpen={openLine}
                 onEnd={more}

@@ -166,7 +166,7 @@ export function SpanPanel({ trace, index, onClose, onOpen }: SpanPanelProps): Re
                         after {formatDuration(Number(BigInt(event.time) - BigInt(trace.time)))}
                       </span>
                     </summary>
-                    <AttributeTable title="" attributes={event.attributes} scope="attributes" signal="spans" />
+                    <AttributeTable attributes={event.attributes} scope="attributes" signal="spans" />
                   </details>
                 ))}
               </section>

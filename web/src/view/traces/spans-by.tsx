@@ -37,6 +37,7 @@ export function SpansBy({ question, field }: { readonly question: Question; read
           height={150}
           startMs={data.startMs}
           stepMs={data.stepMs}
+          endMs={question.range.toMs}
           series={series}
           zone={question.zone}
           nowMs={question.nowMs}

@@ -1,0 +1,60 @@
+import type { BrowserContext, Page, Request } from "playwright-core";
+import { eventually, type TestServer } from "./server.ts";
+import { buildScene, type Scene, sendParts } from "./web-scene.ts";
+
+/** A page of the interface with everything noted that must not happen on it. */
+export interface WatchedPage {
+  readonly page: Page;
+  /** Console errors, uncaught exceptions, failed requests and requests to elsewhere, since the page was opened. */
+  readonly problems: string[];
+}
+
+/** Opens an empty page that notes problems; `expected` lets those through that a test causes on purpose. */
+export async function openWatchedPage(
+  context: BrowserContext,
+  server: Pick<TestServer, "url">,
+  expected?: RegExp,
+): Promise<WatchedPage> {
+  const page = await context.newPage();
+  const problems: string[] = [];
+  const note = (text: string): void => {
+    if (expected === undefined || !expected.test(text)) problems.push(text);
+  };
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning")
+      note(`console ${message.type()}: ${message.text()} (${message.location().url})`);
+  });
+  page.on("pageerror", (error) => note(`exception: ${error.stack ?? error.message}`));
+  page.on("request", (request: Request) => {
+    const url = request.url();
+    if (!url.startsWith(`${server.url}/`) && !/^(data|blob):/.test(url)) note(`request to elsewhere: ${url}`);
+  });
+  return { page, problems };
+}
+
+/** Waits until nothing is loading any more: no skeleton in sight and no request of the API under way but the tail. */
+export async function settle(page: Page): Promise<void> {
+  await page.waitForLoadState("networkidle");
+  await page.waitForFunction(
+    "document.querySelector('#main')?.children.length > 0 && document.querySelector('.skeleton, .busy, .stale') === null",
+  );
+  await page.evaluate("document.fonts.ready");
+}
+
+/** Sends the shop's telemetry and waits until each row can be read. */
+export async function sendScene(server: TestServer, endMs = Date.now()): Promise<Scene> {
+  const { scene, parts } = buildScene(endMs);
+  await sendParts(server, parts);
+  await rowsArrive(server, scene.spans, scene.logs);
+  return scene;
+}
+
+/** Waits for that many spans and log lines, and for metrics at all. */
+export async function rowsArrive(server: TestServer, spans: number, logs: number): Promise<void> {
+  await eventually(async () => {
+    const [row] = await server.sql<{ spans: string; logs: string; samples: string }>(
+      "SELECT (SELECT count() FROM spans) AS spans, (SELECT count() FROM logs) AS logs, (SELECT count() FROM samples) AS samples",
+    );
+    return Number(row!.spans) >= spans && Number(row!.logs) >= logs && Number(row!.samples) > 0;
+  }, 60_000);
+}
