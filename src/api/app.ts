@@ -76,7 +76,9 @@ export function createApi(dependencies: ApiDependencies): Hono {
     );
   });
 
-  app.get("/metrics", (context) => {
+  app.get("/metrics", (context, next) => {
+    // A person's browser wants the view of that name; a scraper does not ask for HTML.
+    if ((context.req.header("accept") ?? "").includes("text/html")) return next();
     admit(dependencies.access, requestOf(context), "read");
     return new Response(exposition(dependencies, startedMs), {
       headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8", "cache-control": "no-store" },

@@ -1,5 +1,6 @@
-import { and, as, call, column, compare, descending, isIn, output, select } from "#plan/expression.ts";
+import { as, call, column, compare, descending, isIn, output, select } from "#plan/expression.ts";
 import type { TimeRange } from "#plan/select.ts";
+import type { Frame } from "./frame.ts";
 import type { Question } from "./question.ts";
 import { unixMs, wholeMinutes } from "./time.ts";
 
@@ -30,11 +31,8 @@ export async function readArriving(question: Question, range: TimeRange): Promis
     one.lastMs = Math.max(one.lastMs, Math.min(nowMs, lastMs));
     found.set(service, one);
   };
-  for (const [table, timeColumn] of [
-    ["spans", "start_time"],
-    ["logs", "time"],
-  ] as const) {
-    const frame = await question.read(
+  const readMinutes = (table: "spans" | "logs", timeColumn: string) =>
+    question.read(
       select({
         tenant: question.tenant,
         from: table,
@@ -51,44 +49,55 @@ export async function readArriving(question: Question, range: TimeRange): Promis
         limit: 200_000,
       }),
     );
+  const readSeries = (): Promise<Frame> =>
+    question.read(
+      select({
+        tenant: question.tenant,
+        from: "series",
+        time: whole,
+        where: compare(column("last_time"), ">=", call("time", { kind: "literal", value: whole.fromUnixNano })),
+        columns: [as("id", call("text", column("series_id"))), as("service", call("any", column("service_name")))],
+        groupBy: ["id"],
+        limit: MOST_SERIES,
+      }),
+    );
+  const [spans, logs, series] = await Promise.all([
+    readMinutes("spans", "start_time"),
+    readMinutes("logs", "time"),
+    readSeries(),
+  ]);
+  for (const [table, frame] of [
+    ["spans", spans],
+    ["logs", logs],
+  ] as const) {
     const minute = frame.numbers("minute");
     const count = frame.numbers("count");
     for (const [row, service] of frame.strings("service").entries())
       add(service, table, count[row]!, (minute[row]! + 1) * 60_000);
   }
-  const series = await question.read(
-    select({
-      tenant: question.tenant,
-      from: "series",
-      time: whole,
-      where: compare(column("last_time"), ">=", call("time", { kind: "literal", value: whole.fromUnixNano })),
-      columns: [as("id", call("text", column("series_id"))), as("service", call("any", column("service_name")))],
-      groupBy: ["id"],
-      limit: MOST_SERIES,
-    }),
-  );
   if (series.rowCount === MOST_SERIES) question.markPartial();
   const ids = series.strings("id");
   const services = series.strings("service");
   const serviceOf = new Map(ids.map((id, row) => [id, services[row]!]));
+  const readPoints = (table: "points" | "histograms"): Promise<Frame> =>
+    question.read(
+      select({
+        tenant: question.tenant,
+        from: table,
+        time: whole,
+        where: isIn(column("series_id"), ids.map(BigInt)),
+        columns: [
+          as("id", call("text", column("series_id"))),
+          as("count", call("count")),
+          as("last", call("unixNanoText", call("max", column("time")))),
+        ],
+        groupBy: ["id"],
+        orderBy: [descending(output("count"))],
+        limit: MOST_SERIES,
+      }),
+    );
   if (ids.length > 0)
-    for (const table of ["points", "histograms"] as const) {
-      const frame = await question.read(
-        select({
-          tenant: question.tenant,
-          from: table,
-          time: whole,
-          where: and(isIn(column("series_id"), ids.map(BigInt))),
-          columns: [
-            as("id", call("text", column("series_id"))),
-            as("count", call("count")),
-            as("last", call("unixNanoText", call("max", column("time")))),
-          ],
-          groupBy: ["id"],
-          orderBy: [descending(output("count"))],
-          limit: MOST_SERIES,
-        }),
-      );
+    for (const frame of await Promise.all([readPoints("points"), readPoints("histograms")])) {
       const count = frame.numbers("count");
       const last = frame.strings("last");
       for (const [row, id] of frame.strings("id").entries())

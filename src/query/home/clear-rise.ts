@@ -1,4 +1,4 @@
-import { likelihoodGain } from "#math/changepoint.ts";
+import { likelihoodGain } from "#math/likelihood-gain.ts";
 import { proportionDifference } from "#math/proportion.ts";
 import type { Steps } from "./history.ts";
 
