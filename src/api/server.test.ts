@@ -243,11 +243,16 @@ describe("an engine that is down", () => {
         return Reflect.get(target, name, target) as unknown;
       },
     });
-    const app = createApi({ ...api.dependencies, engine: wrong });
+    const told: unknown[] = [];
+    const app = createApi({ ...api.dependencies, engine: wrong, onError: (error) => told.push(error) });
     const response = await app.fetch(
       new Request("http://127.0.0.1:7070/api/logs", { headers: { host: "127.0.0.1:7070" } }),
     );
     expect(response.status).toBe(500);
     expect(await response.text()).not.toContain("secret");
+    expect(told).toEqual([new TypeError("secret internals")]);
+    // A mistake of the client's is none of ours.
+    await app.fetch(new Request("http://127.0.0.1:7070/api/logs?x=1", { headers: { host: "127.0.0.1:7070" } }));
+    expect(told).toHaveLength(1);
   });
 });
