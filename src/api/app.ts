@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { type Context, Hono } from "hono";
 import type { Access } from "#access/access.ts";
 import { Question } from "#query/question.ts";
-import { Failure } from "#runtime/failure.ts";
+import { Failure, isFailure } from "#runtime/failure.ts";
 import { type AdmittedRequest, admit, guard } from "./admission.ts";
 import type { ApiDependencies, Visitor } from "./dependencies.ts";
 import { docsPage } from "./docs-page.ts";
@@ -33,7 +33,10 @@ export function createApi(dependencies: ApiDependencies): Hono {
     if (!context.res.headers.has("content-security-policy"))
       context.res.headers.set("content-security-policy", "default-src 'none'; frame-ancestors 'none'");
   });
-  app.onError((error) => problemResponse(error));
+  app.onError((error) => {
+    if (!isFailure(error) || error.code === "engine-error") dependencies.onError?.(error);
+    return problemResponse(error);
+  });
 
   app.get("/api/openapi.json", (context) => {
     admit(dependencies.access, requestOf(context), "read");

@@ -18,17 +18,24 @@ const MOST_SERVICES = 500;
 const MOST_SERIES = 20_000;
 const MINUTE_NS = 60_000_000_000n;
 
-/** Rates by service over a range, the busiest first. */
+/** Rates by service over a range, the busiest first. Before the first of all data nothing could arrive: it does not count. */
 export async function readArriving(question: Question, range: TimeRange): Promise<readonly ArrivingService[]> {
   const whole = wholeMinutes(range);
   const nowMs = unixMs(question.nowUnixNano);
   const endMs = Math.min(unixMs(whole.toUnixNano), nowMs);
-  const seconds = Math.max(1, (endMs - unixMs(whole.fromUnixNano)) / 1000);
+  let firstMs = endMs;
   const found = new Map<string, { spans: number; logs: number; points: number; lastMs: number }>();
-  const add = (service: string, signal: "spans" | "logs" | "points", count: number, lastMs: number): void => {
+  const add = (
+    service: string,
+    signal: "spans" | "logs" | "points",
+    count: number,
+    sinceMs: number,
+    lastMs: number,
+  ): void => {
     const one = found.get(service) ?? { spans: 0, logs: 0, points: 0, lastMs: 0 };
     one[signal] += count;
     one.lastMs = Math.max(one.lastMs, Math.min(nowMs, lastMs));
+    firstMs = Math.min(firstMs, sinceMs);
     found.set(service, one);
   };
   const readMinutes = (table: "spans" | "logs", timeColumn: string) =>
@@ -73,7 +80,7 @@ export async function readArriving(question: Question, range: TimeRange): Promis
     const minute = frame.numbers("minute");
     const count = frame.numbers("count");
     for (const [row, service] of frame.strings("service").entries())
-      add(service, table, count[row]!, (minute[row]! + 1) * 60_000);
+      add(service, table, count[row]!, minute[row]! * 60_000, (minute[row]! + 1) * 60_000);
   }
   if (series.rowCount === MOST_SERIES) question.markPartial();
   const ids = series.strings("id");
@@ -89,6 +96,7 @@ export async function readArriving(question: Question, range: TimeRange): Promis
         columns: [
           as("id", call("text", column("series_id"))),
           as("count", call("count")),
+          as("first", call("unixNanoText", call("min", column("time")))),
           as("last", call("unixNanoText", call("max", column("time")))),
         ],
         groupBy: ["id"],
@@ -99,10 +107,12 @@ export async function readArriving(question: Question, range: TimeRange): Promis
   if (ids.length > 0)
     for (const frame of await Promise.all([readPoints("points"), readPoints("histograms")])) {
       const count = frame.numbers("count");
+      const first = frame.strings("first");
       const last = frame.strings("last");
       for (const [row, id] of frame.strings("id").entries())
-        add(serviceOf.get(id)!, "points", count[row]!, unixMs(BigInt(last[row]!)));
+        add(serviceOf.get(id)!, "points", count[row]!, unixMs(BigInt(first[row]!)), unixMs(BigInt(last[row]!)));
     }
+  const seconds = Math.max(1, (endMs - Math.max(firstMs, unixMs(whole.fromUnixNano))) / 1000);
   return [...found]
     .map(([service, one]) => ({
       service,
