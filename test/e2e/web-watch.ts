@@ -32,13 +32,23 @@ export async function openWatchedPage(
   return { page, problems };
 }
 
-/** Waits until nothing is loading any more: no skeleton in sight and no request of the API under way but the tail. */
+/** Waits until nothing is loading any more: the view is there, without a skeleton, a stale part or a request under way. */
 export async function settle(page: Page): Promise<void> {
-  await page.waitForLoadState("networkidle");
-  await page.waitForFunction(
-    "document.querySelector('#main')?.children.length > 0 && document.querySelector('.skeleton, .busy, .stale') === null",
+  // Polled from outside: Playwright's own waiting evaluates in the page, which the page's policy forbids.
+  await eventually(
+    async () =>
+      await page.evaluate<boolean>(
+        "document.readyState === 'complete' && (document.querySelector('#main')?.textContent ?? '') !== '' &&" +
+          " document.querySelector('.skeleton, .skeleton-rows, .skeleton-block, .busy, .stale') === null",
+      ),
+    30_000,
   );
-  await page.evaluate("document.fonts.ready");
+  await page.evaluate("document.fonts.ready.then(() => 0)");
+}
+
+/** All text in sight, white space as one space. */
+export async function visibleText(page: Page): Promise<string> {
+  return (await page.locator("body").innerText()).replaceAll(/\s+/g, " ");
 }
 
 /** Sends the shop's telemetry and waits until each row can be read. */
