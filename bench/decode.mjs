@@ -44,6 +44,18 @@ function cpuMs(call, rounds, roundMs) {
   return best;
 }
 
+/** A body as an SDK would send it in OTLP/JSON: ids in hexadecimal, 64-bit numbers as strings. */
+function asJson(type, body) {
+  const text = JSON.stringify(
+    type.toObject(type.decode(Buffer.from(body)), { longs: String, enums: Number }),
+    (key, value) => {
+      if (value?.type !== "Buffer") return value;
+      return Buffer.from(value.data).toString(/^(traceId|spanId|parentSpanId)$/.test(key) ? "hex" : "base64");
+    },
+  );
+  return Buffer.from(text);
+}
+
 export async function run(print) {
   for (const { signal, unit, target, build, type } of SIGNALS) {
     // Ten bodies in turn, so that neither reader sees one body's values only.
@@ -79,16 +91,27 @@ export async function run(print) {
       ratio: Number((plain / own).toFixed(1)),
       "ratio (Buffer)": Number((buffer / own).toFixed(1)),
     });
+    const figure = `${unit} per second`;
     const small = build({ records: 100 }, 1);
+    const ofSmall = cpuMs(() => decodeOtlp(signal, small, options), 3, 200);
+    print({ signal, rows: 100, [figure]: Math.round((100 / ofSmall) * 1000) });
+    const packed = bodies.map((body) => gzipSync(body));
+    const ofPacked = cpuMs(
+      () => decodeOtlp(signal, packed[turn++ % 10], { ...options, contentEncoding: "gzip" }),
+      3,
+      300,
+    );
+    print({ signal, rows: ROWS, encoding: "gzip", [figure]: perSecond(ofPacked) });
+    const texts = bodies.slice(0, 3).map((body) => asJson(type, body));
+    const ofJson = cpuMs(() => decodeOtlp(signal, texts[turn++ % 3], { ...options, contentType: "json" }), 3, 400);
+    const ofParse = cpuMs(() => JSON.parse(texts[turn++ % 3].toString()), 3, 400);
     print({
       signal,
-      rows: 100,
-      [`${unit} per second`]: Math.round(1e5 / cpuMs(() => decodeOtlp(signal, small, options), 3, 200)),
+      rows: ROWS,
+      bodyBytes: texts[0].length,
+      contentType: "json",
+      [figure]: perSecond(ofJson),
+      "JSON.parse alone per second": perSecond(ofParse),
     });
-    const packed = bodies.map((body) => gzipSync(body));
-    let packedTurn = 0;
-    const gzip = { ...options, contentEncoding: "gzip" };
-    const unpacked = cpuMs(() => decodeOtlp(signal, packed[packedTurn++ % packed.length], gzip), 3, 300);
-    print({ signal, rows: ROWS, encoding: "gzip", [`${unit} per second`]: perSecond(unpacked) });
   }
 }

@@ -4,7 +4,7 @@ import { Failure } from "#runtime/failure.ts";
 import { createGuard, type GuardedRequest, isLoopback } from "./guard.ts";
 import { ANONYMOUS, isPermitted, type Need, type Principal } from "./principal.ts";
 import { headerOf, type RequestHeaders } from "./request-headers.ts";
-import { sessionCookie, sessionOf, signSession, verifySession } from "./session.ts";
+import { endedSessionCookie, sessionCookie, sessionOf, signSession, verifySession } from "./session.ts";
 import { tenantOf } from "./tenant.ts";
 import { digestOf, findToken, openTokenFile, type Token, type TokenFile } from "./tokens.ts";
 
@@ -47,6 +47,8 @@ export interface Access {
   authenticate(headers: RequestHeaders, need: Need): Principal | Failure;
   /** Trades a token for a browser session. The answer to `POST /api/session` sets `cookie`. */
   openSession(token: string): { readonly principal: Principal; readonly cookie: string } | Failure;
+  /** The cookie that ends a browser session, for the answer to `DELETE /api/session`. */
+  closeSession(): string;
 }
 
 /** Throws "config-invalid" for an unreadable token file, or for listening beyond loopback with neither tokens nor `noAuth`. */
@@ -100,6 +102,7 @@ export function openAccess(options: AccessOptions): Access {
       const value = signSession(found, clock.nowMs());
       return { principal: principalOf(found, "session"), cookie: sessionCookie(value, options.secureCookies ?? false) };
     },
+    closeSession: () => endedSessionCookie(options.secureCookies ?? false),
   };
 }
 

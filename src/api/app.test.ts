@@ -164,4 +164,22 @@ describe("the thin read path", () => {
       status: 400,
     });
   });
+
+  it("tails log lines as they arrive", async () => {
+    const response = await api.fetch("/api/logs/tail");
+    expect(response.headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+    const text = async (): Promise<string> => new TextDecoder().decode((await reader.read()).value);
+    expect(await text()).toContain("event: heartbeat");
+    let event: string | undefined;
+    const reading = text().then((found) => {
+      event = found;
+    });
+    // The first look finds where the tail begins, so a line that came before it is not shown.
+    while (event === undefined) await api.store.addLogs([{ at: 3_600_000, body: "just now", service: "cart" }]);
+    await reading;
+    expect(event).toContain("event: rows");
+    expect(event).toContain("just now");
+    await reader.cancel();
+  });
 });

@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { type Context, Hono } from "hono";
+import type { Access } from "#access/access.ts";
 import { Question } from "#query/question.ts";
 import { Failure } from "#runtime/failure.ts";
 import { type AdmittedRequest, admit, guard } from "./admission.ts";
-import type { ApiDependencies } from "./dependencies.ts";
+import type { ApiDependencies, Visitor } from "./dependencies.ts";
 import { docsPage } from "./docs-page.ts";
 import { exposition } from "./exposition.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -75,10 +76,12 @@ export function createApi(dependencies: ApiDependencies): Hono {
     );
   });
 
-  app.get("/metrics", (context) => {
+  // A person's browser that opens or reloads the Metrics view asks for a page; scrapers do not.
+  app.get("/metrics", async (context, next) => {
+    if (/\btext\/html\b/.test(context.req.header("accept") ?? "")) return next();
     admit(dependencies.access, requestOf(context), "read");
     return new Response(exposition(dependencies, startedMs), {
-      headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8", "cache-control": "no-store" },
+      headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8", "cache-control": "no-store", vary: "accept" },
     });
   });
 
@@ -111,7 +114,7 @@ async function answerRoute(
   dependencies: ApiDependencies,
 ): Promise<Response> {
   const request = context.req.raw;
-  const visitor = admit(dependencies.access, requestOf(context), route.need);
+  const visitor = admitTo(route, context, dependencies.access);
   const query = validate(
     // A route that takes parameters of any name says so with a catchall.
     route.query.def.catchall === undefined ? route.query.strict() : route.query,
@@ -119,18 +122,20 @@ async function answerRoute(
   );
   const path = validate(route.pathParameters, pathParameters);
   const body = await readBody(route, request);
-  const question = new Question(
-    dependencies.engine,
-    { tenant: visitor.tenant, nowUnixNano: dependencies.clock.nowUnixNano(), limits: READ_LIMITS },
-    request.signal,
-  );
+  const newQuestion = (): Question =>
+    new Question(
+      dependencies.engine,
+      { tenant: visitor.tenant, nowUnixNano: dependencies.clock.nowUnixNano(), limits: READ_LIMITS },
+      request.signal,
+    );
   const asked = {
     path,
     query,
     body,
     headers: request.headers,
     visitor,
-    question,
+    question: route.need === "nobody" ? undefined : newQuestion(),
+    newQuestion,
     dependencies,
     signal: request.signal,
   };
@@ -139,6 +144,16 @@ async function answerRoute(
   return new Response(JSON.stringify(answer), {
     headers: { "content-type": "application/json", "cache-control": "no-store" },
   });
+}
+
+/** Whoever asks, if the route may be used by them. */
+function admitTo(route: Route, context: Context, access: Access): Visitor {
+  if (route.need !== "nobody") return admit(access, requestOf(context), route.need);
+  guard(access, requestOf(context));
+  const none = (): never => {
+    throw new Error(`${route.path} asks nobody who they are, so it has no visitor`);
+  };
+  return Object.defineProperties({} as Visitor, { name: { get: none }, tenant: { get: none } });
 }
 
 async function readBody(route: Route, request: Request): Promise<unknown> {

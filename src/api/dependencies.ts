@@ -18,7 +18,10 @@ export interface ApiDependencies {
   readonly disk: () => Status["disk"];
   /** Where views, trails and queries are saved; without it those routes answer that there is nothing. */
   readonly documents?: Documents;
+  /** How often each limit of the receivers was met, by its name. */
+  readonly limits?: () => Readonly<Record<string, number>>;
   readonly demo?: DemoControl;
+  readonly administration?: Administration;
   /** Folder of the built web interface. */
   readonly webRoot?: string;
 }
@@ -37,4 +40,23 @@ export interface DemoControl {
   break(): Promise<DemoState>;
   /** Says what was done and undoes it. Throws conflict when nothing is broken. */
   reveal(): Promise<DemoReveal>;
+}
+
+/** What an administrator may do. */
+export interface Administration {
+  /** Throws conflict where a backup of that name exists. */
+  backup(name: string): Promise<{ readonly path: string; readonly sizeBytes: number; readonly files: number }>;
+  eraseTenant(tenant: string): Promise<{ readonly rows: number }>;
+  eraseTrace(tenant: string, traceId: string): Promise<{ readonly rows: number }>;
+  quarantined(): Promise<
+    readonly {
+      readonly name: string;
+      readonly signal: Signal;
+      readonly reason: string;
+      readonly recordCount: number;
+      readonly atUnixMs: number;
+    }[]
+  >;
+  /** Answers how many records were stored. Throws not-found, or the engine's refusal. */
+  replay(name: string): Promise<number>;
 }

@@ -1,6 +1,8 @@
 import { SIGNALS } from "#model/batch.ts";
 import type { ApiDependencies } from "./dependencies.ts";
 
+const ENGINE_STATES = ["starting", "ready", "restarting", "failed", "closed"] as const;
+
 /** Our own state in Prometheus' text format 0.0.4: the ledger, the engine, the process. */
 export function exposition(dependencies: ApiDependencies, startedMs: number): string {
   const lines: string[] = [];
@@ -55,14 +57,30 @@ export function exposition(dependencies: ApiDependencies, startedMs: number): st
     "Requests of senders that were refused as a whole.",
     SIGNALS.map((signal) => [{ signal }, ledger[signal].refusedRequests] as const),
   );
+  family(
+    "traceo_receiver_limit_met_total",
+    "counter",
+    "How often each limit of the receivers was met.",
+    Object.entries(dependencies.limits?.() ?? {}).map(([limit, count]) => [{ limit }, count] as const),
+  );
   const engine = dependencies.engine.status();
   family("traceo_engine_ready", "gauge", "1 while the engine takes statements.", [
     [{}, engine.state === "ready" ? 1 : 0],
   ]);
+  family(
+    "traceo_engine_state",
+    "gauge",
+    "1 for the state the engine is in.",
+    ENGINE_STATES.map((state) => [{ state }, state === engine.state ? 1 : 0] as const),
+  );
   family("traceo_engine_restarts_total", "counter", "Restarts of the engine.", [[{}, engine.restarts]]);
   if (engine.residentBytes !== undefined)
     family("traceo_engine_resident_memory_bytes", "gauge", "Resident memory of the engine.", [
       [{}, engine.residentBytes],
+    ]);
+  if (engine.memoryLimitBytes !== undefined)
+    family("traceo_engine_memory_limit_bytes", "gauge", "Memory that the engine may use.", [
+      [{}, engine.memoryLimitBytes],
     ]);
   const disk = dependencies.disk();
   family("traceo_disk_used_bytes", "gauge", "Disk that the data takes.", [[{}, disk.usedBytes]]);

@@ -9,6 +9,7 @@ export function homeLink(target: FoundProblem["target"]): string {
   search.set("from", new Date(target.fromMs).toISOString());
   search.set("to", new Date(target.toMs).toISOString());
   for (const filter of target.where) search.append("where", printFilter(filter));
+  if (target.select !== undefined) search.set("select", `=${printFilter(target.select)}`);
   if (target.metric !== undefined) search.set("metric", target.metric);
   if (target.sort === "duration") search.set("sort", "-duration");
   return `${PATHS[target.view]}?${search}`;

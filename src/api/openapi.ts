@@ -39,6 +39,14 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
   };
 }
 
+const TENANT: Json = {
+  name: "X-Scope-OrgID",
+  in: "header",
+  required: false,
+  description: "Tenant; default `default`.",
+  schema: { type: "string" },
+};
+
 function operation(route: Route, components: Components): Json {
   const body = bodyOf(route, components);
   return {
@@ -49,14 +57,9 @@ function operation(route: Route, components: Components): Json {
     parameters: [
       ...parameters(route.pathParameters, "path", components),
       ...parameters(route.query, "query", components),
-      {
-        name: "X-Scope-OrgID",
-        in: "header",
-        required: false,
-        description: "Tenant; default `default`.",
-        schema: { type: "string" },
-      },
+      ...(route.need === "nobody" ? [] : [TENANT]),
     ],
+    ...(route.need === "nobody" ? { security: [{}] } : {}),
     ...(body === undefined ? {} : { requestBody: body }),
     responses: { ...answerOf(route, components), default: { $ref: "#/components/responses/Problem" } },
   };

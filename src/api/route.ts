@@ -35,7 +35,8 @@ export interface Route {
   readonly answer: z.ZodType;
   /** Content type of the answer where it is not JSON. */
   readonly answerType?: string;
-  readonly need: "read" | "admin";
+  /** "nobody": the guard alone decides; the request then has no visitor and no question. */
+  readonly need: "read" | "admin" | "nobody";
   /** The answer comes of Selects alone, so that GET /api/explain can show them. */
   readonly explained: boolean;
   handle(request: RouteRequest<never, never, never>): Promise<unknown>;

@@ -1,4 +1,5 @@
 import type { Route } from "./route.ts";
+import { backupRoute, eraseRoute, quarantineRoute, replayRoute } from "./routes/administration.ts";
 import { demoBreakRoute, demoRevealRoute, demoRoute } from "./routes/demo.ts";
 import { documentListRoute, documentRemoveRoute, documentRoute, documentWriteRoute } from "./routes/documents.ts";
 import { explainRoute } from "./routes/explain.ts";
@@ -15,6 +16,7 @@ import {
 import { labelsRoute, labelValuesRoute, metricsRoute, seriesRoute } from "./routes/metrics.ts";
 import { serviceColoursRoute } from "./routes/service-colours.ts";
 import { operationsRoute, serviceGraphRoute, servicesRoute } from "./routes/service-list.ts";
+import { closeSessionRoute, openSessionRoute } from "./routes/session.ts";
 import {
   differencesRoute,
   heatmapRoute,
@@ -59,12 +61,18 @@ export function apiRoutes(startedMs: number): readonly Route[] {
     labelValuesRoute,
     seriesRoute,
     sqlRoute,
+    backupRoute,
+    eraseRoute,
+    quarantineRoute,
+    replayRoute,
     sqlSchemaRoute(),
     explainRoute(() => routes),
     documentListRoute,
     documentRoute,
     documentWriteRoute,
     documentRemoveRoute,
+    openSessionRoute,
+    closeSessionRoute,
     demoRoute,
     demoBreakRoute,
     demoRevealRoute,

@@ -19,6 +19,14 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; load(): Prom
   },
   sql: { summary: "Run one SELECT over the telemetry.", load: async () => (await import("./sql.ts")).sql },
   tail: { summary: "Follow log lines as they arrive.", load: async () => (await import("./tail.ts")).tail },
+  backup: {
+    summary: "Let a running Traceo write a backup of everything it keeps.",
+    load: async () => (await import("./backup.ts")).backup,
+  },
+  restore: {
+    summary: "Put a backup in place of an empty data folder.",
+    load: async () => (await import("./restore.ts")).restore,
+  },
   doctor: {
     summary: "Look for what is wrong and say what to do.",
     load: async () => (await import("./doctor.ts")).doctor,

@@ -139,7 +139,11 @@ const FORMS: Readonly<Record<string, Form>> = {
     );
   },
   services: async (client, parameters, _, invocation) => {
-    const answer = await client.get<Services>("/api/services", parameters);
+    // The API answers all services; how many are printed is ours to say.
+    const asked = parameters.filter(([name]) => name !== "limit");
+    const { services, ...rest } = await client.get<Services>("/api/services", asked);
+    const most = Number(parameters.find(([name]) => name === "limit")?.[1]);
+    const answer: Services = { ...rest, services: services.slice(0, Number.isNaN(most) ? undefined : most) };
     const time = (ns: number | null): string => (ns === null ? "-" : printNanoseconds(ns));
     return print(invocation, answer, () =>
       printTable(

@@ -19,6 +19,7 @@ import { systemClock } from "#runtime/clock.ts";
 import { describeError, Failure } from "#runtime/failure.ts";
 import type { Log } from "#runtime/log.ts";
 import { parseAddress } from "./address.ts";
+import { administer } from "./administration.ts";
 import { openStore } from "./store.ts";
 
 export interface ProgramContext {
@@ -134,9 +135,11 @@ export async function startProgram(settings: Settings, context: ProgramContext):
       access,
       clock,
       documents,
+      limits: () => counts.snapshot(),
       version: context.version,
       addresses: { ui: url, otlpHttp: otlpHttpUrl ?? `${url}/otlp`, otlpGrpc: otlpGrpcUrl ?? "off" },
-      disk: () => diskOf(dataDir, settings),
+      disk: () => diskOf(dataDir, settings, store.housekeeping.usedBytes()),
+      administration: administer(store, dataDir),
       ...(context.demo === undefined ? {} : { demo: context.demo }),
       ...(existsSync(webRoot) ? { webRoot } : {}),
     });
@@ -220,10 +223,11 @@ function printHost(host: string): string {
 function diskOf(
   dataDir: string,
   settings: Settings,
+  usedBytes: number,
 ): { usedBytes: number; budgetBytes: number | null; freeBytes: number } {
   const { bavail, bsize } = statfsSync(dataDir);
   const { diskBudget } = settings.retention;
-  return { usedBytes: 0, budgetBytes: diskBudget === 0 ? null : diskBudget, freeBytes: bavail * bsize };
+  return { usedBytes, budgetBytes: diskBudget === 0 ? null : diskBudget, freeBytes: bavail * bsize };
 }
 
 function checkPlatform(): void {

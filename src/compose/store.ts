@@ -1,8 +1,6 @@
 import { join } from "node:path";
 import type { Settings } from "#config/settings.ts";
-import { openEmbeddedEngine } from "#engine/embedded/embedded-engine.ts";
 import type { Engine } from "#engine/engine.ts";
-import { migrate } from "#engine/schema/migrate.ts";
 import { openDecodePool } from "#ingest/decode-pool.ts";
 import { INGEST_DEFAULTS, openIngest, type RunningIngest } from "#ingest/open-ingest.ts";
 import type { Journal } from "#journal/journal.ts";
@@ -14,13 +12,16 @@ import type { Log } from "#runtime/log.ts";
 import { workerThreads } from "#runtime/threads.ts";
 import type { Documents } from "#state/documents.ts";
 import { openLmdbDocuments } from "#state/lmdb/lmdb-documents.ts";
+import { type Housekeeping, startHousekeeping } from "./housekeeping.ts";
 import { createLoadInserter } from "./load-inserter.ts";
+import { openEngine } from "./open-engine.ts";
 
 /** What keeps the data: journals, engine and the ingest between them, documents beside. */
 export interface Store extends AsyncDisposable {
   readonly engine: Engine;
   readonly ingest: RunningIngest;
   readonly documents: Documents;
+  readonly housekeeping: Housekeeping;
   /** After disposal: whether the ledger added up. */
   isClean(): boolean;
 }
@@ -28,12 +29,10 @@ export interface Store extends AsyncDisposable {
 /** Opens what keeps the data. Journals first, so that what a crash left is known before the engine is asked for it. */
 export async function openStore(settings: Settings, dataDir: string, clock: Clock, log: Log): Promise<Store> {
   const journals = await openJournals(settings, dataDir, clock, log);
-  const engine = await openEmbeddedEngine({
-    dataDir: join(dataDir, "engine"),
-    memoryLimitBytes: settings.engine.memoryLimit,
-    database: settings.engine.database,
+  const engine = await openEngine(settings, dataDir, log).catch(async (error: unknown) => {
+    await Promise.all(SIGNALS.map((signal) => journals[signal][Symbol.asyncDispose]()));
+    throw error;
   });
-  await migrate(engine);
   const pool = openDecodePool({
     start: workerThreads,
     maxKeptBytes: settings.ingest.maxKept,
@@ -59,13 +58,16 @@ export async function openStore(settings: Settings, dataDir: string, clock: Cloc
     },
   });
   const documents = openLmdbDocuments(join(dataDir, "state"), clock);
+  const housekeeping = startHousekeeping(engine, settings, clock, log);
   let clean = true;
   return {
     engine,
     ingest,
     documents,
+    housekeeping,
     isClean: () => clean,
     [Symbol.asyncDispose]: async () => {
+      await housekeeping[Symbol.asyncDispose]();
       const ledgers = await ingest.close(settings.shutdownTimeout);
       for (const signal of SIGNALS) {
         const { missing, pending } = ledgers[signal];
@@ -96,7 +98,14 @@ async function openJournals(
       limitBytes: settings.journal.limit,
       clock,
     });
-    const { records, tornBytes } = journal.recovery;
+    const { records, tornBytes, damaged } = journal.recovery;
+    for (const lost of damaged)
+      log.error("journal records are damaged and lost", {
+        signal,
+        records: lost.acceptedCount,
+        firstSequence: lost.firstSequence,
+        lastSequence: lost.lastSequence,
+      });
     if (tornBytes > 0)
       log.warn("cut a torn tail off the journal; nothing acknowledged was in it", { signal, tornBytes });
     if (records > 0) log.info("journal recovered", { signal, records });

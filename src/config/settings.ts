@@ -68,11 +68,17 @@ export const settingsSchema = z.strictObject({
         .describe("Name of the cluster (system.clusters) that tables are created ON, replicated and distributed."),
       user: z.string().default("default").describe("User at a remote engine."),
       passwordFile: z.string().optional().describe("File with the password for a remote engine."),
+      reader: z
+        .string()
+        .optional()
+        .describe("Role at a remote engine that SQL written by people runs under; without one such SQL is refused."),
       database: z.string().default("traceo").describe("Database that holds the tables."),
       memoryLimit: size("400MiB").describe(
         "Memory the embedded engine allows itself; the default fits a host of 2 GB.",
       ),
-      residentLimit: size("1200MiB").describe("Resident memory of the engine process past which it is restarted."),
+      ownMemoryLimit: size("800MiB").describe(
+        "Memory of the engine process, mapped files not counted, past which it is restarted.",
+      ),
     })
     .prefault({}),
   ingest: z
@@ -131,7 +137,7 @@ export const settingsSchema = z.strictObject({
       limit: size("2GiB").describe(
         "Disk for acknowledged records that are not yet in the engine, per signal. Past it: 503 with Retry-After.",
       ),
-      segment: size("64MiB").describe("Size of one journal file."),
+      segment: size("32MiB").describe("Size of one journal file."),
     })
     .prefault({}),
   retention: z

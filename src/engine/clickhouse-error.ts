@@ -24,7 +24,8 @@ const BY_NUMBER = new Map(
 
 /** An error of the engine as a Failure; the position is the character in the statement where the engine names one. */
 export function failureOf(number: number, message: string, cause: unknown): Failure {
-  const code = BY_NUMBER.get(number) ?? "engine-error";
+  // A full disk comes under many numbers, depending on what could not be written.
+  const code = /No space left on device/.test(message) ? "disk-full" : (BY_NUMBER.get(number) ?? "engine-error");
   const position = /failed at position (\d+)/.exec(message)?.[1];
   return new Failure(code, message, {
     cause,

@@ -285,7 +285,7 @@ export function isAllowedFunction(name: string): boolean {
 const TABLE_FUNCTIONS = new Set(["numbers", "generate_series", "generateseries", "values"]);
 
 /** What people may call, for completion: as the engine spells them, sorted; combinators (`countIf`) come on top. */
-export const CALLABLE_FUNCTIONS: readonly string[] = [
+const CALLABLE_FUNCTIONS: readonly string[] = [
   ...new Set(
     Object.entries(FUNCTIONS).flatMap(([group, names]) =>
       group === "Made by the analyser" ? [] : names.trim().split(/\s+/),

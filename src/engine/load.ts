@@ -1,4 +1,5 @@
 import type { Engine, StagedBlock } from "./engine.ts";
+import { loadGate } from "./load-gate.ts";
 import { readRows } from "./rows.ts";
 import { insertSql } from "./schema/ddl.ts";
 import { STAGED, type StagedKind } from "./schema/staged.ts";
@@ -39,7 +40,7 @@ export async function insertLoad(
   blocks: readonly LoadBlock[],
   signal?: AbortSignal,
 ): Promise<void> {
-  await insertInto(engine, load, blocks, (_table, block) => block.dates, signal);
+  await loadGate.together(async () => await insertBlocks(engine, load, blocks, (_table, block) => block.dates, signal));
 }
 
 /** Inserts what a load that was tried before is still missing. May be called again after an error. */
@@ -49,10 +50,12 @@ export async function finishLoad(
   blocks: readonly LoadBlock[],
   signal?: AbortSignal,
 ): Promise<readonly MissingPartitions[]> {
-  const missing = await missingFrom(engine, load, blocks, signal);
-  const datesOf = new Map(missing.map(({ table, dates }) => [table, dates]));
-  await insertInto(engine, load, blocks, ({ name }) => datesOf.get(name) ?? [], signal);
-  return missing;
+  return await loadGate.together(async () => {
+    const missing = await missingFrom(engine, load, blocks, signal);
+    const datesOf = new Map(missing.map(({ table, dates }) => [table, dates]));
+    await insertBlocks(engine, load, blocks, ({ name }) => datesOf.get(name) ?? [], signal);
+    return missing;
+  });
 }
 
 /** Inserts only what `parts` name: tables and days known to lack the load, which is not the open one any more. */
@@ -66,7 +69,7 @@ export async function insertParts(
   const wanted = new Set(parts.map(({ table, date }) => `${table} ${date}`));
   const datesFor = ({ name }: Table, { dates }: LoadBlock): readonly string[] =>
     dates.filter((date) => wanted.has(`${name} ${date}`));
-  await insertInto(engine, load, blocks, datesFor, signal);
+  await loadGate.together(async () => await insertBlocks(engine, load, blocks, datesFor, signal));
 }
 
 /** Asks every table that these blocks fill which of their partitions do not have the load. */
@@ -105,7 +108,7 @@ export async function newestLoad(engine: Engine, kinds: readonly StagedKind[], s
   return newest;
 }
 
-async function insertInto(
+async function insertBlocks(
   engine: Engine,
   load: number,
   blocks: readonly LoadBlock[],

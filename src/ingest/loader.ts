@@ -88,8 +88,8 @@ const GATHER_MS = 100;
 const MAX_LINGER_MS = 2_000;
 const MAX_PAUSE_MS = 5_000;
 const MAX_REFUSALS = 3;
-/** The engine was short of memory or time, which another query may have caused: worth more patience. */
-const MAX_STRAINED_REFUSALS = 10;
+/** The engine was short of memory or time, which other queries cause: worth five minutes of patience, at MAX_PAUSE_MS each. */
+const MAX_STRAINED_REFUSALS = 60;
 
 export class Loader {
   readonly #deps: LoaderDependencies;

@@ -1,4 +1,3 @@
-import { and } from "./expression.ts";
 import type { Expression, Predicate, Select } from "./select.ts";
 
 /** Rewrites an expression from the leaves up. `change` returns its argument where there is nothing to do. */
@@ -100,17 +99,4 @@ export function* expressionsOf(of: Predicate | Expression): Generator<Expression
     default:
       yield of;
   }
-}
-
-/** Every expression of a Select, its inner Selects left out. */
-export function* expressionsOfSelect(of: Select): Generator<Expression> {
-  if (of.where !== undefined) yield* expressionsOf(of.where);
-  for (const column of of.columns) yield* expressionsOf(column.value);
-  if (of.having !== undefined) yield* expressionsOf(of.having);
-  for (const order of of.orderBy) yield* expressionsOf(order.by);
-}
-
-/** The same Select with one more condition. */
-export function withCondition(of: Select, condition: Predicate): Select {
-  return { ...of, where: and(of.where, condition) };
 }

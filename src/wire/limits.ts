@@ -20,7 +20,7 @@ export interface DecodeLimits {
   readonly valueBytes: number;
   /** Bytes of a log body, name, status message or any other text of a record. */
   readonly textBytes: number;
-  /** How deep arrays and maps may stand in each other; what is deeper becomes an empty value. */
+  /** How deep arrays and maps may stand in each other, at most 100; what is deeper becomes an empty value. */
   readonly nesting: number;
   readonly eventsPerSpan: number;
   readonly linksPerSpan: number;

@@ -124,6 +124,28 @@ describe("OTLP/JSON", () => {
     }
   });
 
+  it("reads attributes of every length", () => {
+    for (const length of [
+      0, 1, 2, 3, 4, 5, 60, 61, 62, 63, 64, 65, 118, 119, 120, 121, 122, 123, 124, 125, 126, 127, 128, 300,
+    ]) {
+      for (const other of [1, 2, 3, 4, 5, 60, 130]) {
+        const [text, short] = ["x".repeat(length), "k".repeat(other)];
+        const json = log(
+          `"attributes":[{"key":"${short}","value":{"stringValue":"${text}"}},{"key":"${text}!","value":{"intValue":${length}}},{"key":"-${text}","value":{"intValue":"1234567890"}}]`,
+        );
+        expect(decode("logs", json).rows).toMatchObject([
+          {
+            attributes: [
+              [short, { string: text }],
+              [`${text}!`, { int: BigInt(length) }],
+              [`-${text}`, { int: 1234567890n }],
+            ],
+          },
+        ]);
+      }
+    }
+  });
+
   it("reads any whole number like BigInt", () => {
     fc.assert(
       fc.property(fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n), (value) => {

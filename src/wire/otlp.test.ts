@@ -282,6 +282,45 @@ describe("records that break OTLP's rules", () => {
     }
   });
 
+  it("takes the last member of a value that has several", () => {
+    const values = [
+      [0x18, 5, 0x10, 1],
+      [0x10, 1, 0x18, 0x85, 1],
+      [0x18, 0x80, 0x80, 1, 0x0a, 0],
+      [0x0a, 1, 0x61, 0x18, 7],
+      [0x21, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 0x10, 0],
+    ];
+    const attributes = values.map((bytes, index) =>
+      field(9, field(1, Buffer.from(`k${index}`)), field(2, Uint8Array.from(bytes))),
+    );
+    const span = field(2, traceSpan(), ...attributes);
+    const expected = [{ bool: true }, { int: 133n }, { string: "" }, { int: 7n }, { bool: false }].map(
+      (value, index) => [`k${index}`, value],
+    );
+    // The second span's keys are the predicted ones.
+    expect(decodeSpans(field(1, field(2, span, span))).rows).toMatchObject([
+      { attributes: expected },
+      { attributes: expected },
+    ]);
+  });
+
+  it("reads integers of every length", () => {
+    const values = Array.from({ length: 64 }, (_, bit) => 2n ** BigInt(bit)).flatMap((value) => [
+      value - 1n,
+      value,
+      -value,
+    ]);
+    const spans = values.map((value) => ({
+      traceId,
+      spanId,
+      attributes: [{ key: "k", value: { intValue: BigInt.asIntN(64, value).toString() } }],
+    }));
+    const { rows } = decodeSpans(traces(...spans));
+    expect(rows.map((row) => row["attributes"])).toEqual(
+      values.map((value) => [["k", { int: BigInt.asIntN(64, value) }]]),
+    );
+  });
+
   it("mends text that is no UTF-8", () => {
     const broken = Uint8Array.of(0x61, 0xff, 0x62, 0xc3);
     const span = (name: Uint8Array) =>
@@ -333,6 +372,34 @@ describe("limits", () => {
       ],
       events: [{ dropped: 1 }],
     });
+  });
+
+  it("drops attributes of resources and scopes past the limit as well", () => {
+    const scope = { attributes: many(5), droppedAttributesCount: 1 };
+    const resource = { attributes: many(4), droppedAttributesCount: 10 };
+    const body = encodeRequest("traces", {
+      resourceSpans: [{ resource, scopeSpans: [{ scope, spans: [{ traceId, spanId }] }] }],
+    });
+    expect(decodeSpans(body, { attributes: 3 }).rows).toMatchObject([
+      {
+        resource: {
+          dropped: 11,
+          attributes: [
+            ["k0", {}],
+            ["k1", {}],
+            ["k2", {}],
+          ],
+        },
+        scope: {
+          dropped: 3,
+          attributes: [
+            ["k0", {}],
+            ["k1", {}],
+            ["k2", {}],
+          ],
+        },
+      },
+    ]);
   });
 
   it("drops attributes whose key is too long, and new keys past the limit of the batch", () => {
@@ -410,6 +477,13 @@ describe("limits", () => {
     const deeper = decodeLogs(log(4), { nesting: 3 });
     expect(deeper.truncated).toEqual([{ limit: "nesting", count: 1 }]);
     expect(deeper.rows).toMatchObject([{ body: { array: hex(field(1, field(5, field(1, field(5, field(1)))))) } }]);
+  });
+
+  it("never nests deeper than the stack allows, whatever the setting", () => {
+    let value: Buffer = Buffer.from([0x18, 1]);
+    for (let depth = 0; depth < 5000; depth++) value = longField(5, longField(1, value));
+    const body = longField(1, longField(2, longField(2, longField(5, value))));
+    expect(decodeLogs(body, { nesting: 1_000_000 }).truncated).toEqual([{ limit: "nesting", count: 1 }]);
   });
 
   it("drops events and links past the limit, exemplars too", () => {
@@ -563,6 +637,14 @@ function field(number: number, ...parts: Uint8Array[]): Uint8Array {
   const payload = Buffer.concat(parts);
   const length = payload.length < 0x80 ? [payload.length] : [(payload.length & 0x7f) | 0x80, payload.length >>> 7];
   return Uint8Array.from(Buffer.concat([Uint8Array.from([number * 8 + 2, ...length]), payload]));
+}
+
+/** A length-delimited field of any length. */
+function longField(number: number, payload: Uint8Array): Buffer {
+  const head = [number * 8 + 2];
+  let rest = payload.length;
+  for (; rest > 0x7f; rest >>>= 7) head.push((rest & 0x7f) | 0x80);
+  return Buffer.concat([Uint8Array.from([...head, rest]), payload]);
 }
 
 function traceSpan(): Uint8Array {

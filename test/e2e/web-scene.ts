@@ -157,7 +157,7 @@ export function buildScene(endMs: number): { readonly scene: Scene; readonly par
         kind: 2,
         startMs: at,
         durationMs: total,
-        status: { code: failed ? 2 : 0 },
+        ...(failed ? { status: { code: 2 } } : {}),
         attributes: { "http.route": route, "http.response.status_code": failed ? 502 : 200, "client.region": "eu" },
       }),
     );
@@ -217,7 +217,7 @@ export function buildScene(endMs: number): { readonly scene: Scene; readonly par
         kind: 2,
         startMs: at + 3,
         durationMs: total - 6,
-        status: failed ? { code: 2, message: "payment failed" } : { code: 0 },
+        ...(failed ? { status: { code: 2, message: "payment failed" } } : {}),
         attributes: { "order.items": 1 + (i % 5), "order.total": 19.5 + i },
       }),
     );
@@ -242,7 +242,7 @@ export function buildScene(endMs: number): { readonly scene: Scene; readonly par
         kind: 2,
         startMs: at + 36,
         durationMs: slow,
-        status: failed ? { code: 2, message: REASON } : { code: 0 },
+        ...(failed ? { status: { code: 2, message: REASON } } : {}),
         attributes: { "card.network": network, "payment.amount": 19.5 + i },
         events: failed
           ? [

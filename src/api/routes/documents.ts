@@ -11,6 +11,9 @@ import { documentList, savedDocument } from "../schema/documents.ts";
 const kind = z.enum(["view", "trail", "query"]);
 const id = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "1 to 64 letters, digits, dashes or underscores");
 
+/** Of what people save, as JSON; lists answer it in full. */
+const MOST_CONTENT_BYTES = 256 << 10;
+
 /** What is kept of a saved thing beside its key and version. */
 const kept = z.object({ name: z.string(), owner: z.string(), content: z.unknown() });
 
@@ -62,6 +65,11 @@ export const documentWriteRoute = route({
   body: z.strictObject({ name: z.string().max(200), content: z.unknown() }),
   answer: savedDocument,
   async handle({ path, body, headers, visitor, dependencies }): Promise<Response> {
+    const size = Buffer.byteLength(JSON.stringify(body.content ?? null));
+    if (size > MOST_CONTENT_BYTES)
+      throw new Failure("too-large", `content: ${size} bytes are more than ${MOST_CONTENT_BYTES}`, {
+        remedy: "Save less in one document.",
+      });
     const documents = documentsOf(dependencies);
     const key = { tenant: visitor.tenant, ...path };
     const expected = expectedBy(headers);

@@ -2,9 +2,9 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * The engine's configuration file and its users. The program's own statements run as `owner`; a confined reader has SELECT on
- * the named tables and sees the rows of the tenant that `log_comment` names. In chdb every connection is the user `default`,
- * who holds both roles and nothing else, so what counts is the SET ROLE that the executor sends first.
+ * The engine's configuration file and its users. In chdb every connection is the user `default`, who holds two roles and
+ * nothing else: `owner`, who may do everything, and `reader`, who has SELECT on the named tables and sees the rows of the
+ * tenant that `log_comment` names. Both are active until the executor sends SET ROLE reader, before a confined statement.
  */
 export interface EngineConfig {
   readonly database: string;
@@ -15,20 +15,20 @@ export interface EngineConfig {
   readonly backupDir: string;
 }
 
-export const OWNER_ROLE = "owner";
+const OWNER_ROLE = "owner";
 export const READER_ROLE = "reader";
 
 /** Writes the files into `folder` and answers the path of the main one. */
-export function writeConfigFile(folder: string, config: EngineConfig): string {
+export function writeConfigFile(folder: string, config: EngineConfig, memoryLimitBytes: number): string {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const usersPath = join(folder, "users.xml");
   const path = join(folder, "config.xml");
   writeFileSync(usersPath, usersXml(config), { mode: 0o600 });
-  writeFileSync(path, mainXml(config, usersPath), { mode: 0o600 });
+  writeFileSync(path, mainXml(config, usersPath, memoryLimitBytes), { mode: 0o600 });
   return path;
 }
 
-function mainXml(config: EngineConfig, usersPath: string): string {
+function mainXml(config: EngineConfig, usersPath: string, memoryLimitBytes: number): string {
   return `<clickhouse>
   <users_config>${xml(usersPath)}</users_config>
   <!-- Start with whatever is whole; what is broken is moved aside and reported (lost-parts.ts). -->
@@ -37,7 +37,9 @@ function mainXml(config: EngineConfig, usersPath: string): string {
     <max_suspicious_broken_parts_bytes>1000000000000000</max_suspicious_broken_parts_bytes>
   </merge_tree>
   <backups><allowed_path>${xml(config.backupDir)}</allowed_path></backups>
-  <background_pool_size>4</background_pool_size>
+  <!-- A merge of a wide table holds 120 MB: two at once, and none is begun while they hold half of the limit. -->
+  <background_pool_size>2</background_pool_size>
+  <merges_mutations_memory_usage_soft_limit>${Math.round(memoryLimitBytes / 2)}</merges_mutations_memory_usage_soft_limit>
   <background_merges_mutations_concurrency_ratio>1</background_merges_mutations_concurrency_ratio>
   <background_common_pool_size>2</background_common_pool_size>
   <background_move_pool_size>1</background_move_pool_size>
@@ -54,7 +56,12 @@ function usersXml(config: EngineConfig): string {
   const filter = `has(currentRoles(), '${OWNER_ROLE}') OR tenant = getSetting('log_comment')`;
   const filters = config.tables.map((name) => `<${name}><filter>${xml(filter)}</filter></${name}>`);
   return `<clickhouse>
-  <profiles><default/></profiles>
+  <!-- Compiling expressions costs 40 ms of CPU at every statement that does little, and memory. -->
+  <profiles><default>
+    <compile_expressions>0</compile_expressions>
+    <compile_aggregate_expressions>0</compile_aggregate_expressions>
+    <compile_sort_description>0</compile_sort_description>
+  </default></profiles>
   <quotas><default/></quotas>
   <roles>
     <${OWNER_ROLE}><grants><query>GRANT ALL ON *.* WITH GRANT OPTION</query></grants></${OWNER_ROLE}>

@@ -21,9 +21,11 @@ export interface EmbeddedEngineOptions {
   readonly dataDir: string;
   /** The engine's own cap on what queries, merges and caches hold together; default 400 MB, which suits a 2 GB host. */
   readonly memoryLimitBytes?: number;
-  /** Resident memory at which the process is restarted; default 600 MB above the cap. */
-  readonly residentLimitBytes?: number;
+  /** Memory of its own, mapped files not counted, at which the process is restarted; default 400 MB above the cap. */
+  readonly ownMemoryLimitBytes?: number;
   readonly database?: string;
+  /** The directory that backups may be written to and read from; default `backup` in the data directory. */
+  readonly backupDir?: string;
   /** The built host.js; default the one beside this file. */
   readonly hostScript?: string;
   /** How long a killed query may go on before the process is restarted; default 10 s. */
@@ -38,8 +40,8 @@ export interface EmbeddedEngineOptions {
 }
 
 const DEFAULT_MEMORY_LIMIT_BYTES = 400_000_000;
-/** The library and what glibc keeps: 250 MB idle, and peaks 220 MB over the cap were seen. */
-const RESIDENT_ABOVE_LIMIT_BYTES = 600_000_000;
+/** Node, results on their way and what the allocator keeps; 220 MB over the cap were seen. */
+const OWN_ABOVE_LIMIT_BYTES = 400_000_000;
 
 /**
  * Starts the engine's process and resolves once it is ready. Throws "data-in-use", "engine-error", and what a hook throws.
@@ -99,14 +101,14 @@ class EmbeddedCore implements EngineCore {
       dataDir: join(this.#dataDir, "clickhouse"),
       runRoot: join(this.#dataDir, "clickhouse-run"),
       memoryLimitBytes: this.#memoryLimitBytes,
-      residentLimitBytes: options.residentLimitBytes ?? this.#memoryLimitBytes + RESIDENT_ABOVE_LIMIT_BYTES,
+      ownMemoryLimitBytes: options.ownMemoryLimitBytes ?? this.#memoryLimitBytes + OWN_ABOVE_LIMIT_BYTES,
       killGraceMs: options.killGraceMs ?? 10_000,
       startTimeoutMs: options.startTimeoutMs ?? 120_000,
       config: {
         database: this.#database,
         tables: TABLES.map(({ name }) => name),
         views: VIEWS.map(({ name }) => name),
-        backupDir: join(this.#dataDir, "backup"),
+        backupDir: resolve(options.backupDir ?? join(this.#dataDir, "backup")),
       },
       onUp: async (address) => await this.#up(address),
       onDown: () => this.#down(),

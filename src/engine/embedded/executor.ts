@@ -20,7 +20,10 @@ export interface ExecutorOptions {
 }
 
 const READS = 9;
-const WRITES = 4;
+/** An INSERT holds about five times its block, so two at once are what a small limit bears. */
+const INSERTS = 2;
+/** Definitions and mutations, which may wait long for their end. */
+const CHANGES = 3;
 const WAITING = 256;
 /** `max_execution_time` is checked between blocks; a query that does not reach the next one is killed this much later. */
 const DEADLINE_SLACK_MS = 1_000;
@@ -28,7 +31,8 @@ const DEADLINE_SLACK_MS = 1_000;
 export class Executor {
   readonly #options: ExecutorOptions;
   readonly #reads = new Lane(READS, WAITING);
-  readonly #writes = new Lane(WRITES, WAITING);
+  readonly #inserts = new Lane(INSERTS, WAITING);
+  readonly #changes = new Lane(CHANGES, WAITING);
   readonly #running = new Set<Promise<unknown>>();
   #closed = false;
 
@@ -39,13 +43,17 @@ export class Executor {
   /** Runs one statement; the signal kills it. */
   async run(statement: Statement, signal: AbortSignal): Promise<ChdbResult> {
     if (this.#closed) throw new StatementError("Code: 236. DB::Exception: The engine is stopping. (ABORTED)");
-    const lane = statement.settings.has("readonly") ? this.#reads : this.#writes;
-    const leave = await lane.enter(signal);
+    const leave = await this.#laneOf(statement).enter(signal);
     try {
       return await this.#tracked(this.#supervised(statement, signal));
     } finally {
       leave();
     }
+  }
+
+  #laneOf({ settings, sql }: Statement): Lane {
+    if (settings.has("readonly")) return this.#reads;
+    return /^\s*INSERT\b/i.test(sql) ? this.#inserts : this.#changes;
   }
 
   /** Runs one statement of the host's own, past the lanes. */
@@ -110,7 +118,7 @@ export class Executor {
     const before = preamble(statement);
     const connection: ChdbConnection = chdb.CreateConnection(dataDir);
     try {
-      for (const sql of before) await chdb.QueryAsyncConnection(connection, sql, "Null");
+      await chdb.QueryAsyncConnection(connection, before.join("; "), "Null");
       return await chdb.QueryAsyncConnection(connection, statement.sql, statement.format);
     } catch (error) {
       throw new StatementError(error instanceof Error ? error.message : String(error));

@@ -9,7 +9,7 @@ import { rm, writeFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { type ChdbBinding, type ChdbConnection, loadChdb } from "./chdb-binding.ts";
-import { OWNER_ROLE, writeConfigFile } from "./config-file.ts";
+import { writeConfigFile } from "./config-file.ts";
 import { Executor } from "./executor.ts";
 import type { HostOrder, HostReport } from "./host-message.ts";
 import { createHttpInterface } from "./http-interface.ts";
@@ -56,7 +56,7 @@ async function start(order: StartOrder): Promise<void> {
         await rm(path, { force: true });
       }
     },
-    run: (statement, signal) => executor.run({ ...statement, role: statement.role ?? OWNER_ROLE }, signal),
+    run: (statement, signal) => executor.run(statement, signal),
   });
   server.listen(order.port, "127.0.0.1");
   await once(server, "listening");
@@ -73,7 +73,7 @@ async function start(order: StartOrder): Promise<void> {
 
 /** The connection that starts the engine and keeps it running. */
 function openKeeper(chdb: ChdbBinding, order: StartOrder): ChdbConnection {
-  const configFile = writeConfigFile(order.configDir, order.config);
+  const configFile = writeConfigFile(order.configDir, order.config, order.memoryLimitBytes);
   try {
     return chdb.CreateConnection(order.dataDir, [
       `--config-file=${configFile}`,

@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, statfsSync } from "node:fs";
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { Failure } from "#runtime/failure.ts";
 
 /**
  * Where staged blocks lie: in memory (/dev/shm) while it has room, which is 64 MB in many containers, else beside the data.
@@ -29,6 +30,8 @@ export class Staging {
       for (const part of parts) await file.writeFile(part);
     } catch (error) {
       await rm(path, { force: true });
+      if ((error as NodeJS.ErrnoException).code === "ENOSPC")
+        throw new Failure("disk-full", `no room for a block of ${sizeBytes} bytes at ${path}`, { cause: error });
       throw error;
     } finally {
       await file.close();

@@ -8,7 +8,7 @@ export interface Statement {
   readonly settings: ReadonlyMap<string, string>;
   /** Query parameters in the escaped form that ClickHouse's HTTP interface takes. */
   readonly parameters: ReadonlyMap<string, string>;
-  /** The role it runs with; undefined for the program's own statements. */
+  /** The one role it runs with; undefined for the program's own statements. */
   readonly role: string | undefined;
 }
 

@@ -56,11 +56,11 @@ describe("supervision", () => {
   it("restarts the engine when it uses too much memory, and says so", async () => {
     await using engine = await openTestEngine({
       dataDir,
-      residentLimitBytes: 50_000_000,
+      ownMemoryLimitBytes: 10_000_000,
       watch: { everyMs: 20 },
     });
     while (engine.status().restarts < 2) await new Promise((resolve) => setImmediate(resolve));
-    expect(engine.status().lastFailure).toMatch(/used \d+ bytes of memory, over 50000000/);
+    expect(engine.status().lastFailure).toMatch(/used \d+ bytes of memory, over 10000000/);
   }, 60_000);
 
   it("restarts the engine when it does not answer any more", async () => {

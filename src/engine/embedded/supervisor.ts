@@ -6,7 +6,7 @@ import { describeError, Failure } from "#runtime/failure.ts";
 import type { Readiness } from "../readiness.ts";
 import type { EngineConfig } from "./config-file.ts";
 import type { HostOrder, HostReport } from "./host-message.ts";
-import { residentBytes } from "./resident-memory.ts";
+import { memoryOf } from "./resident-memory.ts";
 
 /**
  * Keeps one child process running.
@@ -26,8 +26,8 @@ export interface SupervisorOptions {
   /** Where a folder for the child's configuration is made. */
   readonly runRoot: string;
   readonly memoryLimitBytes: number;
-  /** Resident memory at which the child is ended. */
-  readonly residentLimitBytes: number;
+  /** Memory of its own, mapped files not counted, at which the child is ended. */
+  readonly ownMemoryLimitBytes: number;
   readonly killGraceMs: number;
   readonly startTimeoutMs: number;
   readonly config: EngineConfig;
@@ -256,13 +256,13 @@ export class Supervisor implements AsyncDisposable {
   }
 
   async #look(child: ChildProcess, round: number, lost: number): Promise<void> {
-    const { residentLimitBytes, probe, watch } = this.#options;
+    const { ownMemoryLimitBytes, probe, watch } = this.#options;
     const { probeEvery, probeTimeoutMs } = { ...WATCH_DEFAULTS, ...watch };
-    const resident = await residentBytes(child.pid!);
+    const memory = await memoryOf(child.pid!);
     if (this.#child !== child || this.#readiness.state !== "ready") return;
-    this.#resident = resident;
-    if (resident !== undefined && resident > residentLimitBytes) {
-      this.restart(`the engine used ${resident} bytes of memory, over ${residentLimitBytes}`);
+    this.#resident = memory?.residentBytes;
+    if (memory !== undefined && memory.ownBytes > ownMemoryLimitBytes) {
+      this.restart(`the engine used ${memory.ownBytes} bytes of memory, over ${ownMemoryLimitBytes}`);
       return;
     }
     let nowLost = lost;

@@ -64,11 +64,16 @@ const IN_CLUSTER = "distributed_foreground_insert = 1, insert_quorum = 'auto', i
 
 /** The INSERT that runs a table's recipe; `where` picks rows of the block. The load's number is the parameter `load`. */
 export function insertSql(table: Table, where = "1", cluster?: string): string {
+  return insertColumnsSql(table, table.name, recipeSql(table, "{load:UInt64}", where), cluster);
+}
+
+/** An INSERT of all stored columns of `table`, in their order, into it or a twin of it. */
+export function insertColumnsSql(table: Table, into: string, select: string, cluster?: string): string {
   const names = table.columns.map(({ name }) => `\`${name}\``).join(", ");
   const settings = [ONE_PART, cluster === undefined ? "" : IN_CLUSTER, table.insertSettings].filter(
     (one) => one !== "",
   );
-  return `INSERT INTO ${table.name} (${names}) SETTINGS ${settings.join(", ")} ${recipeSql(table, "{load:UInt64}", where)}`;
+  return `INSERT INTO ${into} (${names}) SETTINGS ${settings.join(", ")} ${select}`;
 }
 
 /** A table's recipe with its load and its rows' filter filled in; `{block}` is left to the caller. */

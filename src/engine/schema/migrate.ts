@@ -27,15 +27,28 @@ export const MIGRATIONS: readonly Migration[] = [
   },
 ];
 
+/** A database of this name stands while a restore is under way (backup.ts). */
+export const RESTORE_MARKER = "traceo_restoring";
+
 export interface MigrationReport {
   /** The version found; 0 for an empty database. */
   readonly from: number;
   readonly to: number;
 }
 
-/** Brings the schema up to date. Throws "config-invalid" where a newer program has been at work. */
+/**
+ * Brings the schema up to date. Throws "config-invalid" where a newer program has been at work, "corrupt" where a restore
+ * was cut off.
+ */
 export async function migrate(engine: Engine, migrations: readonly Migration[] = MIGRATIONS): Promise<MigrationReport> {
   const { cluster } = engine.status();
+  const unfinished = await readRows(engine, "SELECT 1 FROM system.databases WHERE name = {marker:String}", {
+    marker: RESTORE_MARKER,
+  });
+  if (unfinished.length > 0)
+    throw new Failure("corrupt", "a restore was cut off and has left a part of a backup", {
+      remedy: "Run `traceo restore` again with the same backup.",
+    });
   await engine.execute(migrationsTableSql(cluster));
   const [found] = await readRows<[number]>(engine, "SELECT max(version) FROM migrations");
   const from = found?.[0] ?? 0;

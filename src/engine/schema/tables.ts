@@ -44,8 +44,17 @@ const LOW_CARDINALITY = "LowCardinality(String)";
 const TIME = "DateTime64(9, 'UTC')";
 const BUCKETED_MAPS =
   "map_serialization_version = 'with_buckets', map_serialization_version_for_zero_level_parts = 'basic', map_buckets_min_avg_size = 0, map_buckets_strategy = 'linear'";
+/**
+ * Parts and merges are synced before they count. What was merged or dropped stays on disk for a minute: long enough that the
+ * new part's directory entry is durable first, short enough that a start has little to look through and a dropped day's
+ * space comes back soon.
+ */
 const DURABLE =
-  "fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 480";
+  "fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 60";
+
+/** Buffers that grow with what is written: else 2 MB per stream, and a table of forty columns has a hundred streams. */
+const SMALL_BUFFERS = "min_columns_to_activate_adaptive_write_buffer = 1";
+const STORED = `${DURABLE}, ${SMALL_BUFFERS}`;
 
 /** Attributes everybody filters on get a column of their own, which the planner reads instead of the map. */
 export const PROMOTED_SPAN_ATTRIBUTES: readonly string[] = [
@@ -77,11 +86,12 @@ export function promotedColumn(scope: "attributes" | "resource_attributes", key:
 
 /**
  * SQL for one resource attribute of `spans`, `logs` or `series` ('' where it is missing), forty times quicker than
- * `resource_attributes['key']`: the engine reads the JSON once per distinct resource, not once per row.
+ * `resource_attributes['key']`: the engine reads the JSON once per distinct resource, not once per row. Keys that a JSON path
+ * might read otherwise are left to the map.
  */
 export function resourceAttribute(key: string): string {
-  const path = `$.${JSON.stringify(key)}`;
-  return `JSON_VALUE(resource, '${path.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}')`;
+  if (/^[\w.-]+$/.test(key)) return `JSON_VALUE(resource, '$."${key}"')`;
+  return `resource_attributes['${key.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}']`;
 }
 
 function column(name: string, type: string, rest?: string): Column {
@@ -164,7 +174,7 @@ const spans: Table = {
   engine: "MergeTree",
   partitionBy: "toDate(start_time)",
   orderBy: "(tenant, service_name, start_time)",
-  settings: `${BUCKETED_MAPS}, ${DURABLE}`,
+  settings: `${BUCKETED_MAPS}, ${STORED}`,
   // The promoted columns are read from the block's map, whose keys are LowCardinality: half the cost of MATERIALIZED.
   insertSettings: "insert_allow_materialized_columns = 1",
   recipe: `SELECT tenant, service_name, start_time, duration_nano, trace_id, span_id, parent_span_id, trace_state, flags, name, kind, status_code,
@@ -203,7 +213,7 @@ const logs: Table = {
   engine: "MergeTree",
   partitionBy: "toDate(time)",
   orderBy: "(tenant, service_name, time)",
-  settings: `${BUCKETED_MAPS}, ${DURABLE}`,
+  settings: `${BUCKETED_MAPS}, ${STORED}`,
   // The text index costs twice what the rows do when it is built at insert; merges build it for half.
   insertSettings: "exclude_materialize_skip_indexes_on_insert = 'body_text'",
   recipe: `SELECT tenant, service_name, time, observed_time, trace_id, span_id, flags, severity_number, severity_text, event_name, body, template,
@@ -244,7 +254,7 @@ const traces: Table = {
   engine: "AggregatingMergeTree",
   partitionBy: "date",
   orderBy: "(tenant, trace_id, date)",
-  settings: DURABLE,
+  settings: STORED,
   insertSettings: "",
   recipe: `SELECT tenant, toDate(start_time) AS date, trace_id, min(start_time), max(addNanoseconds(start_time, duration_nano)), count(),
       countIf(status_code = 'error'), groupUniqArray(64)(service_name::String),
@@ -275,7 +285,7 @@ const spanStats: Table = {
   engine: "AggregatingMergeTree",
   partitionBy: "toDate(time)",
   orderBy: "(tenant, service_name, time, name, kind)",
-  settings: DURABLE,
+  settings: STORED,
   insertSettings: "",
   recipe: `SELECT tenant, service_name, name, kind, toStartOfMinute(toDateTime(start_time, 'UTC')) AS minute, count(), countIf(status_code = 'error'),
       sum(duration_nano), max(duration_nano), sumMap(map(${DURATION_BUCKET}, toUInt64(1))), max({load})
@@ -300,7 +310,7 @@ const logStats: Table = {
   engine: "AggregatingMergeTree",
   partitionBy: "toDate(time)",
   orderBy: "(tenant, service_name, time, severity_number, template)",
-  settings: DURABLE,
+  settings: STORED,
   insertSettings: "",
   recipe: `SELECT tenant, service_name, severity_number, template, toStartOfMinute(toDateTime(time, 'UTC')) AS minute, count(), max({load})
     FROM {block} WHERE {where} GROUP BY tenant, service_name, severity_number, template, minute`,
@@ -337,7 +347,7 @@ const serviceEdges: Table = {
   engine: "AggregatingMergeTree",
   partitionBy: "toDate(time)",
   orderBy: "(tenant, time, edge_id)",
-  settings: DURABLE,
+  settings: STORED,
   // Two halves in one block stay two rows until a merge: cheaper than merging at insert, and no reader may care.
   insertSettings: "optimize_on_insert = 0",
   recipe: `SELECT tenant, toStartOfMinute(toDateTime(start_time, 'UTC')) AS minute, cityHash64(trace_id, if(${IS_CLIENT}, span_id, parent_span_id)),
@@ -378,7 +388,7 @@ const series: Table = {
   partitionBy: "date",
   orderBy: "(tenant, metric_name, series_id, date)",
   // All that is no aggregate follows from series_id, a hash of it, or may be any of its values (the description).
-  settings: `${DURABLE}, allow_dimensions_outside_sorting_key = 1`,
+  settings: `${STORED}, allow_dimensions_outside_sorting_key = 1`,
   insertSettings: "",
   recipe: `SELECT tenant, series_id, metric_name, metric_type, temporality, is_monotonic, unit, description, service_name, mapSort(attributes),
       toJSONString(mapSort(${staged("series", "resource", "resource_attributes") === "resource" ? `JSONExtract(resource, '${ATTRIBUTES}')` : "resource_attributes"})),
@@ -406,7 +416,7 @@ const points: Table = {
   engine: "MergeTree",
   partitionBy: "toDate(time)",
   orderBy: "(tenant, metric_name, toStartOfHour(time), series_id, time)",
-  settings: DURABLE,
+  settings: STORED,
   insertSettings: "",
   recipe: "SELECT *, {load} FROM {block} WHERE {where}",
   partitionDate: "toDate(time)",
@@ -439,7 +449,7 @@ const histograms: Table = {
   engine: "MergeTree",
   partitionBy: "toDate(time)",
   orderBy: "(tenant, metric_name, toStartOfHour(time), series_id, time)",
-  settings: DURABLE,
+  settings: STORED,
   insertSettings: "",
   recipe: "SELECT *, {load} FROM {block} WHERE {where}",
   partitionDate: "toDate(time)",
@@ -464,7 +474,7 @@ const exemplars: Table = {
   engine: "MergeTree",
   partitionBy: "toDate(time)",
   orderBy: "(tenant, metric_name, time)",
-  settings: DURABLE,
+  settings: STORED,
   insertSettings: "",
   recipe: "SELECT *, {load} FROM {block} WHERE {where}",
   partitionDate: "toDate(time)",

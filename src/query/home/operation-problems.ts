@@ -1,65 +1,58 @@
-import { findRise } from "#math/changepoint.ts";
 import { logBucketCount, logBucketLow, logBucketOf, logBucketQuantile, mergeLogBuckets } from "#math/log-buckets.ts";
-import { proportionDifference } from "#math/proportion.ts";
-import { sparkline } from "../sparkline.ts";
-import { unixMs } from "../time.ts";
-import { HISTORY_MINUTES, type MinuteHistory, type OperationHistory } from "./minute-history.ts";
-import type { OperationProblem } from "./problem.ts";
+import { median } from "#math/robust.ts";
+import type { FieldFilter } from "../filter-predicate.ts";
+import { type ClearRise, findClearRise } from "./clear-rise.ts";
+import type { History, OperationHistory } from "./history.ts";
+import { FOR_A_PART, type OperationProblem } from "./problem.ts";
+import { sparklineOf } from "./problem-sparkline.ts";
 import { sayDuration, sayShare, sayTime } from "./wording.ts";
 
-/** Three standard deviations: with hundreds of operations looked at every few seconds, two would cry wolf. */
-const Z = 3;
 const LEAST_BEFORE = 20;
-const LEAST_AFTER = 6;
-/** A change is looked for within the last half hour; what is older has become normal. */
-const LONGEST_AFTER = 30;
-const STILL_MINUTES = 2;
-const LEAST_EVENTS = 3;
+const LEAST_AFTER = 10;
+const LEAST_FAILED = 3;
+const LEAST_SLOW = 5;
+/** A twentieth was as slow before, by definition; troubles hit a part of the traffic, which is more. */
+const LEAST_SLOW_SHARE = 0.1;
 const LEAST_ERROR_RISE = 0.02;
-const LEAST_SLOWDOWN = 1.5;
-const LEAST_SLOWDOWN_NS = 5e6;
-/** Lengths of "now" that are tried to learn what "before" was like. */
-const AFTER_LENGTHS = [1, 2, 3, 5, 8, 13, 21, 30];
+/** What takes less than twice as long in the middle is no trouble to anybody; the slowest twentieth varies more. */
+const SLOWDOWNS = [
+  { quantile: 0.5, factor: 2, excessNs: 10e6 },
+  { quantile: 0.95, factor: 3, excessNs: 25e6 },
+] as const;
+/** Ages of a trouble that are tried to learn what was usual before it. */
+const AGES_MS = [30, 60, 120, 300, 900, 1800].map((seconds) => seconds * 1000);
+/** So many operations must be there before one can speak of what they all do. */
+const LEAST_COMMON = 8;
 
 /** Operations that began to fail, or to fail more often. */
-export function findErrorProblems(history: MinuteHistory): OperationProblem[] {
+export function findErrorProblems(history: History): OperationProblem[] {
   return history.operations.flatMap((operation) => {
-    const rise = findRise(operation.errors, operation.count, {
-      leastBefore: LEAST_BEFORE,
-      leastAfter: LEAST_AFTER,
-      longestAfter: LONGEST_AFTER,
-    });
-    if (rise === null || rise.eventsAfter < LEAST_EVENTS) return [];
-    const interval = proportionDifference(rise.eventsAfter, rise.trialsAfter, rise.eventsBefore, rise.trialsBefore, Z);
-    if (interval.low <= 0 || interval.difference < LEAST_ERROR_RISE) return [];
+    const { count, errors } = operation.byStep;
+    const rise = findClearRise(history.steps, errors, count, LEAST_FAILED);
+    if (rise === null || rise.difference < LEAST_ERROR_RISE) return [];
     const before = rise.eventsBefore / rise.trialsBefore;
     const now = rise.eventsAfter / rise.trialsAfter;
-    if (!isStill(operation.errors, operation.count, before, now)) return [];
-    const sinceMs = startOf(history, rise.at);
+    const sinceMs = history.steps.startMs[rise.at]!;
     return [
       {
         id: `errors:${operation.service}:${operation.name}:${operation.kind}`,
         kind: "errors",
-        title: `${operation.service}: ${operation.name} fails`,
+        title: `${operation.service}: ${operation.name} fails${now < 0.6 ? FOR_A_PART : ""}`,
         detail: `${sayShare(now)} of ${rise.trialsAfter} failed since ${sayTime(sinceMs)}; before it was ${sayShare(before)}.`,
         service: operation.service,
         operation: operation.name,
         spanKind: operation.kind,
         sinceMs,
-        score: 0.95 * Math.sqrt(Math.min(1, interval.low + interval.difference / 2)),
+        score: 0.95 * Math.sqrt(Math.min(1, rise.low + rise.difference / 2)),
         now,
         before,
         unit: "ratio",
-        sparkline: sparkline(
-          history.minutes,
-          operation.count.map((count, minute) => (count === 0 ? null : operation.errors[minute]! / count)),
-        ),
+        sparkline: sparklineOf(history, operation, sinceMs, ({ count, errors }) => errors / count),
         differences: [],
         slowerThanNs: null,
         target: {
-          view: "traces",
-          ...window(history, rise.at),
-          where: [...operationFilters(operation), { field: "status", op: "=", values: ["error"] }],
+          ...tracesSince(history, operation, sinceMs),
+          select: { field: "status", op: "=", values: ["error"] },
         },
       },
     ];
@@ -67,26 +60,28 @@ export function findErrorProblems(history: MinuteHistory): OperationProblem[] {
 }
 
 /**
- * Operations that became slower, all of them or a part: the share of spans longer than nearly all were before has risen, and
- * the 95th percentile or the median with it.
+ * Operations that became slower, all of them or a part: the share of spans much longer than nearly all were before has risen,
+ * and the 95th percentile or the median with it. What slows every operation alike, as a busy host does, is none of theirs.
  */
-export function findLatencyProblems(history: MinuteHistory): OperationProblem[] {
+export function findLatencyProblems(history: History): OperationProblem[] {
+  const common = new Map(AGES_MS.map((ageMs) => [ageMs, commonSlowdown(history, ageMs)]));
   return history.operations.flatMap((operation) => {
-    const found = slowdown(operation);
+    const found = slowdown(history, operation, common);
     if (found === null) return [];
-    const sinceMs = startOf(history, found.at);
-    const share = found.slow / found.after;
+    const { rise, durationsBefore, durationsAfter } = found;
+    const sinceMs = history.steps.startMs[rise.at]!;
+    const share = rise.eventsAfter / rise.trialsAfter;
     const whole = share > 0.6;
     const quantile = whole ? 0.5 : 0.95;
-    const before = logBucketQuantile(found.durationsBefore, quantile)!;
-    const now = logBucketQuantile(found.durationsAfter, quantile)!;
-    const name = whole ? "the median" : "p95";
+    const before = logBucketQuantile(durationsBefore, quantile)!;
+    const now = logBucketQuantile(durationsAfter, quantile)!;
+    const slowerThanNs = roundUp(found.slowerThanNs);
     return [
       {
         id: `latency:${operation.service}:${operation.name}:${operation.kind}`,
         kind: "latency",
-        title: `${operation.service}: ${operation.name} is ${whole ? "slow" : "slow for a part"}`,
-        detail: `${name} is ${sayDuration(now)} since ${sayTime(sinceMs)}; before it was ${sayDuration(before)}. ${sayShare(share)} of ${found.after} took longer than ${sayDuration(found.slowerThanNs)}.`,
+        title: `${operation.service}: ${operation.name} is slow${whole ? "" : FOR_A_PART}`,
+        detail: `${whole ? "The median" : "p95"} is ${sayDuration(now)} since ${sayTime(sinceMs)}; before it was ${sayDuration(before)}. ${sayShare(share)} of ${rise.trialsAfter} took longer than ${sayDuration(slowerThanNs)}.`,
         service: operation.service,
         operation: operation.name,
         spanKind: operation.kind,
@@ -95,19 +90,16 @@ export function findLatencyProblems(history: MinuteHistory): OperationProblem[] 
         now,
         before,
         unit: "ns",
-        sparkline: sparkline(
-          history.minutes,
-          operation.durations.map((durations) => logBucketQuantile(durations, quantile)),
-        ),
+        sparkline: sparklineOf(history, operation, sinceMs, ({ durations }) => logBucketQuantile(durations, quantile)),
         differences: [],
-        slowerThanNs: found.slowerThanNs,
+        slowerThanNs,
         target: {
-          view: "traces",
-          ...window(history, found.at),
-          where: [
-            ...operationFilters(operation),
-            { field: "duration", op: ">=", values: [`${Math.round(found.slowerThanNs / 1e3)}us`] },
-          ],
+          ...tracesSince(history, operation, sinceMs),
+          select: {
+            field: "duration",
+            op: ">=",
+            values: [slowerThanNs >= 1e6 ? `${slowerThanNs / 1e6}ms` : `${slowerThanNs / 1e3}us`],
+          },
           sort: "duration",
         },
       },
@@ -116,94 +108,111 @@ export function findLatencyProblems(history: MinuteHistory): OperationProblem[] 
 }
 
 interface Slowdown {
-  readonly at: number;
-  readonly slow: number;
-  readonly after: number;
+  readonly rise: ClearRise;
   readonly factor: number;
   readonly slowerThanNs: number;
   readonly durationsBefore: ReadonlyMap<number, number>;
   readonly durationsAfter: ReadonlyMap<number, number>;
 }
 
-function slowdown(operation: OperationHistory): Slowdown | null {
-  let best: (Slowdown & { readonly gain: number }) | null = null;
-  for (const length of AFTER_LENGTHS) {
-    const before = new Map<number, number>();
-    for (let minute = 0; minute < HISTORY_MINUTES - length; minute++)
-      mergeLogBuckets(before, operation.durations[minute]!);
+function slowdown(history: History, operation: OperationHistory, common: ReadonlyMap<number, number>): Slowdown | null {
+  const { count, durations } = operation.byStep;
+  let best: Slowdown | null = null;
+  for (const ageMs of AGES_MS) {
+    const before = durationsWithin(history, operation, 0, stepAt(history, history.steps.endMs - ageMs));
     if (logBucketCount(before) < LEAST_BEFORE) continue;
-    // A bucket beyond the 95th percentile: what was rare before, by definition.
-    const limit = logBucketOf(logBucketQuantile(before, 0.95)!) + 1;
-    const slow = operation.durations.map((durations) => {
-      let count = 0;
-      for (const [bucket, spans] of durations) if (bucket > limit) count += spans;
-      return count;
+    const usual = logBucketQuantile(before, 0.95)! * common.get(ageMs)!;
+    // Well beyond the 95th percentile: what was rare before, by definition.
+    const limit = logBucketOf(Math.max(usual * Math.SQRT2, usual + SLOWDOWNS[0].excessNs / 2)) + 1;
+    const slow = durations.map((step) => {
+      let spans = 0;
+      for (const [bucket, many] of step) if (bucket >= limit) spans += many;
+      return spans;
     });
-    const rise = findRise(slow, operation.count, {
-      leastBefore: LEAST_BEFORE,
-      leastAfter: LEAST_AFTER,
-      longestAfter: LONGEST_AFTER,
-    });
-    if (rise === null || rise.eventsAfter < LEAST_EVENTS || (best !== null && best.gain >= rise.gain)) continue;
-    const interval = proportionDifference(rise.eventsAfter, rise.trialsAfter, rise.eventsBefore, rise.trialsBefore, Z);
-    if (interval.low <= 0) continue;
-    const durationsBefore = new Map<number, number>();
-    const durationsAfter = new Map<number, number>();
-    for (const [minute, durations] of operation.durations.entries())
-      mergeLogBuckets(minute < rise.at ? durationsBefore : durationsAfter, durations);
-    const factor = factorOf(durationsBefore, durationsAfter);
-    if (factor === null) continue;
-    if (!isStill(slow, operation.count, rise.eventsBefore / rise.trialsBefore, rise.eventsAfter / rise.trialsAfter))
+    const rise = findClearRise(history.steps, slow, count, LEAST_SLOW);
+    if (
+      rise === null ||
+      rise.eventsAfter < LEAST_SLOW_SHARE * rise.trialsAfter ||
+      (best !== null && best.rise.gain >= rise.gain)
+    )
       continue;
-    best = {
-      at: rise.at,
-      gain: rise.gain,
-      slow: rise.eventsAfter,
-      after: rise.trialsAfter,
-      factor,
-      slowerThanNs: logBucketLow(limit + 1),
-      durationsBefore,
-      durationsAfter,
-    };
+    const durationsBefore = durationsWithin(history, operation, 0, rise.at);
+    const durationsAfter = durationsWithin(history, operation, rise.at, durations.length);
+    const factor = factorOf(durationsBefore, durationsAfter, common.get(ageMs)!);
+    if (factor === null) continue;
+    best = { rise, factor, slowerThanNs: logBucketLow(limit), durationsBefore, durationsAfter };
   }
   return best;
 }
 
-/** How many times as long, by the quantile that grew most; null where neither grew enough to care. */
-function factorOf(before: ReadonlyMap<number, number>, after: ReadonlyMap<number, number>): number | null {
+/** How many times as long as all others became, by the quantile that grew most; null where neither grew enough to care. */
+function factorOf(
+  before: ReadonlyMap<number, number>,
+  after: ReadonlyMap<number, number>,
+  common: number,
+): number | null {
   let most: number | null = null;
-  for (const q of [0.5, 0.95]) {
-    const was = logBucketQuantile(before, q)!;
-    const is = logBucketQuantile(after, q)!;
-    if (is / was < LEAST_SLOWDOWN || is - was < LEAST_SLOWDOWN_NS) continue;
+  for (const { quantile, factor, excessNs } of SLOWDOWNS) {
+    const was = logBucketQuantile(before, quantile)! * common;
+    const is = logBucketQuantile(after, quantile)!;
+    if (is / was < factor || is - was < excessNs) continue;
     most = Math.max(most ?? 0, is / was);
   }
   return most;
 }
 
-/** Whether the last minutes still look like after the change rather than before it. Too little to tell counts as still. */
-function isStill(events: readonly number[], trials: readonly number[], before: number, now: number): boolean {
-  let seen = 0;
-  let of = 0;
-  for (let minute = HISTORY_MINUTES - STILL_MINUTES; minute < HISTORY_MINUTES; minute++) {
-    seen += events[minute]!;
-    of += trials[minute]!;
+/**
+ * How many times as long operations take that began to be so, in the middle of all operations: what a busy host does to all
+ * alike. At least 1. A trouble of one service is far from half of the operations and does not move it.
+ */
+function commonSlowdown(history: History, ageMs: number): number {
+  const at = stepAt(history, history.steps.endMs - ageMs);
+  const factors: { median: number; tail: number }[] = [];
+  for (const operation of history.operations) {
+    const before = durationsWithin(history, operation, 0, at);
+    const after = durationsWithin(history, operation, at, history.steps.startMs.length);
+    if (logBucketCount(before) < LEAST_BEFORE || logBucketCount(after) < LEAST_AFTER) continue;
+    factors.push({
+      median: logBucketQuantile(after, 0.5)! / logBucketQuantile(before, 0.5)!,
+      tail: logBucketQuantile(after, 0.95)! / logBucketQuantile(before, 0.95)!,
+    });
   }
-  return of < LEAST_AFTER || seen / of > before + (now - before) / 4;
+  if (factors.length < LEAST_COMMON) return 1;
+  return Math.max(1, median(factors.map((factor) => factor.median)), median(factors.map((factor) => factor.tail)));
 }
 
-function startOf(history: MinuteHistory, minute: number): number {
-  return unixMs(history.minutes.startUnixNano + BigInt(minute) * history.minutes.stepNs);
+/** The first step that begins at a time or after it. */
+function stepAt(history: History, unixMs: number): number {
+  const at = history.steps.startMs.findIndex((startMs) => startMs >= unixMs);
+  return at < 0 ? history.steps.startMs.length : at;
 }
 
-/** From the minute of the change to the end of the present one. */
-function window(history: MinuteHistory, at: number): { fromMs: number; toMs: number } {
-  return { fromMs: startOf(history, at), toMs: startOf(history, HISTORY_MINUTES) };
+function durationsWithin(history: History, operation: OperationHistory, from: number, to: number): Map<number, number> {
+  const sum = new Map<number, number>();
+  for (let step = from; step < Math.min(to, history.steps.startMs.length); step++)
+    mergeLogBuckets(sum, operation.byStep.durations[step]!);
+  return sum;
 }
 
-function operationFilters(operation: OperationHistory) {
-  return [
-    { field: "service", op: "=" as const, values: [operation.service] },
-    { field: "name", op: "=" as const, values: [operation.name] },
-  ];
+/** The next longer duration of two figures: as a person would write the filter. */
+function roundUp(ns: number): number {
+  const unit = 10 ** Math.max(3, Math.floor(Math.log10(ns)) - 1);
+  return Math.ceil(ns / unit) * unit;
+}
+
+/** All traces of the operation since then: those that are hit, and those to compare them with. */
+function tracesSince(
+  history: History,
+  operation: OperationHistory,
+  sinceMs: number,
+): { view: "traces"; fromMs: number; toMs: number; where: readonly FieldFilter[] } {
+  return {
+    view: "traces",
+    fromMs: sinceMs,
+    toMs: history.steps.endMs,
+    where: [
+      { field: "service", op: "=", values: [operation.service] },
+      { field: "name", op: "=", values: [operation.name] },
+    ],
+  };
 }

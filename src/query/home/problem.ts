@@ -10,6 +10,8 @@ export interface ProblemTarget {
   readonly fromMs: number;
   readonly toMs: number;
   readonly where: readonly FieldFilter[];
+  /** What is selected of that, to be compared with the rest. */
+  readonly select?: FieldFilter;
   readonly metric?: string;
   /** Slowest or newest first. */
   readonly sort?: "start" | "duration";
@@ -21,6 +23,8 @@ export interface FoundProblem {
   readonly kind: ProblemKind;
   readonly title: string;
   readonly detail: string;
+  /** In a few words, where it is told within another problem. */
+  readonly brief?: string;
   readonly service: string;
   readonly operation: string | null;
   readonly sinceMs: number;
@@ -42,6 +46,5 @@ export interface OperationProblem extends FoundProblem {
   readonly slowerThanNs: number | null;
 }
 
-export function isOperationProblem(problem: FoundProblem): problem is OperationProblem {
-  return "spanKind" in problem;
-}
+/** Ends the title of a problem that spares some of the traffic, until it is known whom it hits. */
+export const FOR_A_PART = " for a part";

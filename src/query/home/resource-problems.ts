@@ -16,6 +16,8 @@ const ENDED = 9;
 const LEAST_GROWTH = 1.4;
 const LEAST_GROWTH_BYTES = 24 * 2 ** 20;
 const LEAST_WAITING = 2;
+/** Steps that somebody must have waited in, one after the other. */
+const LEAST_WAITED = 4;
 
 interface GaugeSeries {
   readonly id: string;
@@ -151,6 +153,7 @@ function growth(series: GaugeSeries, buckets: Buckets): FoundProblem | null {
   const sinceMs = timeOf(buckets, known[split]!.at);
   return describe(series, buckets, sinceMs, {
     title: `${series.service}: ${series.metric} grows`,
+    brief: `${series.service} ${series.metric} grows to ${sayBytes(now)}`,
     detail: `${sayBytes(now)}, and ${sayBytes(usual)} before ${sayTime(sinceMs)}; it has not fallen back since.`,
     now,
     before: usual,
@@ -166,22 +169,22 @@ function present(series: GaugeSeries, buckets: Buckets): { at: number; value: nu
   return last === undefined || last.at < buckets.count - ENDED ? null : known;
 }
 
-/** Somebody waits all the time where nobody, or far fewer, did. */
+/** Somebody waits all the time where nobody, or far fewer, did: the least of now is more than the most of before. */
 function waiting(series: GaugeSeries, buckets: Buckets): FoundProblem | null {
   const known = present(series, buckets);
-  if (known === null || known.length < LEAST_BEFORE) return null;
-  const recent = known.slice(-4);
-  const now = median(recent.map(({ value }) => value));
-  let split = known.length - 1;
-  while (split > 0 && known[split - 1]!.value >= Math.max(1, now / 3)) split--;
+  if (known === null) return null;
+  const now = median(known.slice(-LEAST_WAITED).map(({ value }) => value));
+  let split = known.length;
+  while (split > 0 && known[split - 1]!.value >= Math.max(LEAST_WAITING, now / 3)) split--;
   const before = known.slice(0, split).map(({ value }) => value);
-  if (before.length < 5 || known.length - split < 2) return null;
+  const after = known.slice(split).map(({ value }) => value);
+  if (before.length < LEAST_BEFORE || after.length < LEAST_WAITED) return null;
   const usual = median(before);
-  const most = before.toSorted((a, b) => a - b)[Math.floor(before.length * 0.9)]!;
-  if (now < LEAST_WAITING || now < 3 * Math.max(usual, 0.5) || now <= most) return null;
+  if (Math.min(...after) <= Math.max(...before) || now < 3 * Math.max(usual, 0.5)) return null;
   const sinceMs = timeOf(buckets, known[split]!.at);
   return describe(series, buckets, sinceMs, {
     title: `${series.service}: ${series.metric} fills up`,
+    brief: `${series.service} ${series.metric} at ${Math.round(now)}`,
     detail: `${Math.round(now)} since ${sayTime(sinceMs)}; before it was ${Math.round(usual)}.`,
     now,
     before: usual,
@@ -198,7 +201,7 @@ function describe(
   series: GaugeSeries,
   buckets: Buckets,
   sinceMs: number,
-  said: Pick<FoundProblem, "title" | "detail" | "now" | "before" | "unit" | "score">,
+  said: Pick<FoundProblem, "title" | "brief" | "detail" | "now" | "before" | "unit" | "score">,
 ): FoundProblem {
   const instance = series.resource["service.instance.id"];
   return {

@@ -1,7 +1,7 @@
 import { median, medianDeviation } from "#math/robust.ts";
 import { sparkline } from "../sparkline.ts";
 import { unixMs } from "../time.ts";
-import { HISTORY_MINUTES, type MinuteHistory } from "./minute-history.ts";
+import { HISTORY_MINUTES, type History } from "./history.ts";
 import type { FoundProblem } from "./problem.ts";
 import { sayTime } from "./wording.ts";
 
@@ -14,7 +14,7 @@ const RISE = 2.5;
 const NOW = [HISTORY_MINUTES - 3, HISTORY_MINUTES - 2];
 
 /** Services that answer much less or more than in the hour before, and those that say nothing any more. */
-export function findTrafficProblems(history: MinuteHistory): FoundProblem[] {
+export function findTrafficProblems(history: History): FoundProblem[] {
   const entries = new Map<string, number[]>();
   const anything = new Map<string, number[]>();
   const add = (to: Map<string, number[]>, service: string, counts: readonly number[]): void => {
@@ -23,8 +23,9 @@ export function findTrafficProblems(history: MinuteHistory): FoundProblem[] {
     to.set(service, list);
   };
   for (const operation of history.operations) {
-    add(anything, operation.service, operation.count);
-    if (operation.kind === "server" || operation.kind === "consumer") add(entries, operation.service, operation.count);
+    add(anything, operation.service, operation.byMinute.count);
+    if (operation.kind === "server" || operation.kind === "consumer")
+      add(entries, operation.service, operation.byMinute.count);
   }
   for (const [service, counts] of history.logsByService) add(anything, service, counts);
   const problems: FoundProblem[] = [];
@@ -40,7 +41,7 @@ export function findTrafficProblems(history: MinuteHistory): FoundProblem[] {
   return problems;
 }
 
-function silence(history: MinuteHistory, service: string, counts: readonly number[]): FoundProblem | null {
+function silence(history: History, service: string, counts: readonly number[]): FoundProblem | null {
   const last = counts.findLastIndex((count) => count > 0);
   if (last < 0 || last >= HISTORY_MINUTES - 3) return null;
   const spoken = counts.slice(0, last + 1).filter((count) => count > 0);
@@ -72,7 +73,7 @@ function silence(history: MinuteHistory, service: string, counts: readonly numbe
   };
 }
 
-function shift(history: MinuteHistory, service: string, counts: readonly number[]): FoundProblem | null {
+function shift(history: History, service: string, counts: readonly number[]): FoundProblem | null {
   const first = counts.findIndex((count) => count > 0);
   const before = counts.slice(Math.max(0, first), NOW[0]);
   if (first < 0 || before.length < LEAST_MINUTES) return null;
@@ -112,6 +113,6 @@ function shift(history: MinuteHistory, service: string, counts: readonly number[
   };
 }
 
-function minuteMs(history: MinuteHistory, minute: number): number {
+function minuteMs(history: History, minute: number): number {
   return unixMs(history.minutes.startUnixNano + BigInt(minute) * history.minutes.stepNs);
 }

@@ -105,7 +105,14 @@ const LEAST_BYTES = 8192;
 function openStore(path: string) {
   checkFile(path);
   try {
-    return open<Entry | number, string[]>({ path, encoding: "json", noSubdir: true, maxDbs: 1 });
+    // With overlapping sync a commit resolves before it is on the disk.
+    return open<Entry | number, string[]>({
+      path,
+      encoding: "json",
+      noSubdir: true,
+      maxDbs: 1,
+      overlappingSync: false,
+    });
   } catch (error) {
     throw new Failure("corrupt", `the state in ${path} cannot be opened: ${describeError(error)}`, { cause: error });
   }

@@ -1,18 +1,20 @@
 import { type AttributeColumns, AttributeType } from "#model/batch.ts";
 import type { Decoding } from "./decoding.ts";
 import type { Packing, Table } from "./table.ts";
-import { isAscii } from "./utf8.ts";
+import { isText } from "./utf8.ts";
 import { ValueReader } from "./value.ts";
 
-/** Places for which the key seen last is remembered, a power of two; later ones share. */
-const PREDICTED = 64;
+/** Room for so many keys at first, and the most that is kept for the next batch. */
+const FEW_KEYS = 64;
+const KEEP_KEYS = 4096;
 
 /**
  * Reads the attributes of one kind of owner (spans, or events, …) into entity-attribute-value columns.
  *
- * Senders write the same keys in the same order for record after record, so each position first compares its key with the
- * one seen there last; only where that fails is the key hashed. Owners are closed in order with `close`; `discard` takes back
- * those of a record that turned out to be invalid.
+ * Senders write the same keys in the same order for record after record, so a key is first compared with the one that
+ * followed its predecessor last time; only where that fails is it hashed. (By predecessor and not by place: an attribute that
+ * some records lack then costs one hash, not one for each attribute after it.) Owners are closed in order with `close`;
+ * `discard` takes back those of a record that turned out to be invalid.
  */
 export class AttributeReader {
   readonly offsets: Table<{ offset: "u32" }>;
@@ -25,12 +27,15 @@ export class AttributeReader {
   #first = 0;
   readonly #decoding: Decoding;
   readonly #value: ValueReader;
-  /** By place: the key seen there last, where `0a KEYLENGTH key 12` stood in the body, and how long that is (0: unknown). */
-  readonly #predicted = new Uint32Array(PREDICTED);
-  readonly #from = new Uint32Array(PREDICTED);
-  readonly #prefix = new Uint32Array(PREDICTED);
+  /** By key plus one, 0 before the first of an owner: the key that followed it last, plus one; 0 where that is not known. */
+  #next = new Uint32Array(FEW_KEYS + 1);
+  /** By key: where `0a KEYLENGTH key 12` stands in the body, and how long that is; 0 where the key has no such place. */
+  #from = new Uint32Array(FEW_KEYS);
+  #prefix = new Uint32Array(FEW_KEYS);
   /** By key: number of the owner that had it last, counted from 1 over the whole batch. */
-  #owner = new Uint32Array(64);
+  #owner = new Uint32Array(FEW_KEYS);
+  /** Key before the one to be read, plus one. */
+  #after = 0;
   #serial = 1;
   #limit = 0;
   #keyBytes = 0;
@@ -49,9 +54,17 @@ export class AttributeReader {
     this.dropped = 0;
     this.#first = 0;
     this.#serial = 1;
-    this.#prefix.fill(0);
-    if (this.#owner.length > 4096) this.#owner = new Uint32Array(64);
-    else this.#owner.fill(0);
+    if (this.#owner.length > KEEP_KEYS) {
+      this.#owner = new Uint32Array(FEW_KEYS);
+      this.#prefix = new Uint32Array(FEW_KEYS);
+      this.#from = new Uint32Array(FEW_KEYS);
+      this.#next = new Uint32Array(FEW_KEYS + 1);
+    } else {
+      this.#owner.fill(0);
+      this.#prefix.fill(0);
+      this.#next.fill(0);
+    }
+    this.#after = 0;
     this.offsets.rows.offset[0] = 0;
     this.#limit = this.#decoding.limits.attributes;
     this.#keyBytes = this.#decoding.limits.keyBytes;
@@ -66,6 +79,7 @@ export class AttributeReader {
     this.owners = owners;
     this.#first = this.count;
     this.dropped = 0;
+    this.#after = 0;
     this.#serial++;
   }
 
@@ -75,6 +89,7 @@ export class AttributeReader {
     this.count = this.offsets.rows.offset[owners]!;
     this.#first = this.count;
     this.dropped = 0;
+    this.#after = 0;
     this.#serial++;
   }
 
@@ -82,76 +97,84 @@ export class AttributeReader {
    * Reads KeyValues: the one whose length stands at `position`, and those that follow it under the same one-byte tag.
    * Returns the position after them.
    *
-   * Handled here is the form that practically every attribute has: `0a KEYLENGTH key 12 VALUELENGTH value`, lengths below
-   * 128, the key that stood in this place before (compared with all that surrounds it, four bytes at a time).
+   * Handled here is the form that practically every attribute has: `0a KEYLENGTH key 12 VALUELENGTH value`, all lengths below
+   * 128. A key is compared together with all that surrounds it, four bytes at a time.
    */
   read(position: number, end: number, tag: number): number {
     const { bytes, view } = this.#decoding.source;
-    const rows = this.entries.rows;
-    const owner = this.#owner;
+    const { rows, capacity } = this.entries;
     const serial = this.#serial;
-    const limit = this.#limit;
     const valueBytes = this.#valueBytes;
-    const first = this.#first;
+    // Entries that may still be written here: below the limit of the owner, and what there is room for.
+    const most = Math.min(this.#first + this.#limit, capacity);
     let at = position;
     for (;;) {
       if (at >= end) return this.#readAny(at, end);
       const start = at + 1;
       const finish = start + bytes[at]!;
       const count = this.count;
-      const slot = count - first;
       let done = false;
-      if (slot < limit && finish <= end && finish - start < 0x80) {
-        const prefix = this.#prefix[slot & (PREDICTED - 1)]!;
-        const content = start + prefix + 1;
-        if (prefix !== 0 && content < finish && content + bytes[content - 1]! === finish) {
-          const key = this.#predicted[slot & (PREDICTED - 1)]!;
-          if (owner[key] !== serial && count < this.entries.capacity) {
-            const shift = this.#from[slot & (PREDICTED - 1)]! - start;
-            const last = start + prefix - 4;
-            let index = start;
-            while (index < last && view.getInt32(index, true) === view.getInt32(index + shift, true)) index += 4;
-            if (index >= last && view.getInt32(last, true) === view.getInt32(last + shift, true)) {
-              // By what the value begins with and how many bytes it has.
-              const type = bytes[content]!;
-              const value = content + 1;
-              const size = finish - value;
-              if (type === 0x0a) {
-                if (size > 0 && bytes[value] === size - 1 && size <= valueBytes && isAscii(view, value + 1, finish)) {
-                  rows.type[count] = AttributeType.string;
-                  rows.low[count] = value + 1;
-                  rows.high[count] = size - 1;
-                  done = true;
-                }
-              } else if (type === 0x18) {
-                if (size === 1 && bytes[value]! < 0x80) {
-                  rows.type[count] = AttributeType.int;
-                  rows.low[count] = bytes[value]!;
-                  rows.high[count] = 0;
-                  done = true;
-                } else if (size === 2 && bytes[value]! > 0x7f && bytes[value + 1]! < 0x80) {
-                  rows.type[count] = AttributeType.int;
-                  rows.low[count] = (bytes[value]! & 0x7f) | (bytes[value + 1]! << 7);
-                  rows.high[count] = 0;
-                  done = true;
-                }
-              } else if (type === 0x21) {
-                if (size === 8) {
-                  rows.type[count] = AttributeType.double;
-                  rows.low[count] = view.getUint32(value, true);
-                  rows.high[count] = view.getUint32(value + 4, true);
-                  done = true;
-                }
-              } else if (type === 0x10 && size === 1 && bytes[value]! < 2) {
-                rows.type[count] = AttributeType.bool;
+      if (count < most && finish <= end && finish - start < 0x80) {
+        const after = this.#after;
+        let key = this.#next[after]! - 1;
+        if (key < 0 || !this.#isKey(key, start, finish)) key = this.#learn(after, start, finish);
+        if (key >= 0 && this.#owner[key] !== serial) {
+          const content = start + this.#prefix[key]! + 1;
+          if (content < finish && content + bytes[content - 1]! === finish) {
+            // By what the value begins with and how many bytes it has.
+            const type = bytes[content]!;
+            const value = content + 1;
+            const size = finish - value;
+            if (type === 0x0a) {
+              if (
+                size > 0 &&
+                bytes[value] === size - 1 &&
+                size <= valueBytes &&
+                isText(bytes, view, value + 1, finish)
+              ) {
+                rows.type[count] = AttributeType.string;
+                rows.low[count] = value + 1;
+                rows.high[count] = size - 1;
+                done = true;
+              }
+            } else if (type === 0x18) {
+              if (size === 1 && bytes[value]! < 0x80) {
+                rows.type[count] = AttributeType.int;
                 rows.low[count] = bytes[value]!;
                 rows.high[count] = 0;
                 done = true;
+              } else if (size > 1 && size < 5 && bytes[finish - 1]! < 0x80) {
+                // Up to 28 bits; a byte below 0x80 before the last would end the number too early.
+                let low = bytes[finish - 1]!;
+                let more = 0x80;
+                for (let index = finish - 2; index >= value; index--) {
+                  more &= bytes[index]!;
+                  low = (low << 7) | (bytes[index]! & 0x7f);
+                }
+                if (more !== 0) {
+                  rows.type[count] = AttributeType.int;
+                  rows.low[count] = low;
+                  rows.high[count] = 0;
+                  done = true;
+                }
               }
-              if (done) {
-                owner[key] = serial;
-                rows.key[count] = key;
+            } else if (type === 0x21) {
+              if (size === 8) {
+                rows.type[count] = AttributeType.double;
+                rows.low[count] = view.getUint32(value, true);
+                rows.high[count] = view.getUint32(value + 4, true);
+                done = true;
               }
+            } else if (type === 0x10 && size === 1 && bytes[value]! < 2) {
+              rows.type[count] = AttributeType.bool;
+              rows.low[count] = bytes[value]!;
+              rows.high[count] = 0;
+              done = true;
+            }
+            if (done) {
+              this.#owner[key] = serial;
+              this.#after = key + 1;
+              rows.key[count] = key;
             }
           }
         }
@@ -161,6 +184,35 @@ export class AttributeReader {
       if (finish >= end || bytes[finish] !== tag) return finish;
       at = finish + 1;
     }
+  }
+
+  /** Whether the KeyValue from `start` to `finish` begins with the key, as it was written where it was learnt. */
+  #isKey(key: number, start: number, finish: number): boolean {
+    const prefix = this.#prefix[key]!;
+    if (prefix === 0 || start + prefix >= finish) return false;
+    const view = this.#decoding.source.view;
+    const shift = this.#from[key]! - start;
+    const last = start + prefix - 4;
+    let index = start;
+    while (index < last && view.getInt32(index, true) === view.getInt32(index + shift, true)) index += 4;
+    return index >= last && view.getInt32(last, true) === view.getInt32(last + shift, true);
+  }
+
+  /** The key of a KeyValue of the common form, remembered as what follows `after`; -1 for any other form. */
+  #learn(after: number, start: number, finish: number): number {
+    const bytes = this.#decoding.source.bytes;
+    if (finish - start < 6 || bytes[start] !== 0x0a) return -1;
+    const length = bytes[start + 1]!;
+    const keyEnd = start + 2 + length;
+    if (length === 0 || length > 0x7f || length > this.#keyBytes || keyEnd + 1 >= finish || bytes[keyEnd] !== 0x12)
+      return -1;
+    const key = this.#decoding.keys.intern(start + 2, length);
+    if (key < 0) return -1;
+    if (key >= this.#owner.length) this.#growKeys(key);
+    this.#next[after] = key + 1;
+    this.#from[key] = start;
+    this.#prefix[key] = length + 3;
+    return key;
   }
 
   /** Any valid encoding of a KeyValue: fields in any order, repeated, unknown, of any length. */
@@ -199,8 +251,9 @@ export class AttributeReader {
       this.#drop("keysPerBatch");
       return finish;
     }
-    if (key >= this.#owner.length) this.#growOwner(key);
-    this.#predict(slot, key, keyStart, keyEnd, valueStart);
+    if (key >= this.#owner.length) this.#growKeys(key);
+    this.#next[this.#after] = key + 1;
+    this.#after = key + 1;
     if (this.#owner[key] === this.#serial) {
       this.dropped++;
       return finish;
@@ -219,33 +272,17 @@ export class AttributeReader {
     return finish;
   }
 
-  /** Remembers the key seen at a place, if what surrounds it has the common form. */
-  #predict(slot: number, key: number, keyStart: number, keyEnd: number, valueStart: number): void {
-    const place = slot & (PREDICTED - 1);
-    const length = keyEnd - keyStart;
-    // 0a KEYLENGTH key 12, then VALUELENGTH in one byte: the value begins two bytes after the key.
-    const bytes = this.#decoding.source.bytes;
-    const isCommon =
-      length > 0 &&
-      length < 0x80 &&
-      valueStart === keyEnd + 2 &&
-      bytes[keyStart - 2] === 0x0a &&
-      bytes[keyStart - 1] === length &&
-      bytes[keyEnd] === 0x12;
-    this.#predicted[place] = key;
-    this.#from[place] = keyStart - 2;
-    this.#prefix[place] = isCommon ? length + 3 : 0;
-  }
-
   #drop(limit: "attributes" | "keyBytes" | "keysPerBatch"): void {
     this.dropped++;
     this.#decoding.cut(limit);
   }
 
-  #growOwner(key: number): void {
-    const grown = new Uint32Array(Math.max(key + 1, this.#owner.length * 2));
-    grown.set(this.#owner);
-    this.#owner = grown;
+  #growKeys(key: number): void {
+    const length = Math.max(key + 1, this.#owner.length * 2);
+    this.#owner = longer(this.#owner, length);
+    this.#from = longer(this.#from, length);
+    this.#prefix = longer(this.#prefix, length);
+    this.#next = longer(this.#next, length + 1);
   }
 
   add(packing: Packing): void {
@@ -255,4 +292,10 @@ export class AttributeReader {
   columns(packing: Packing): AttributeColumns {
     return { offset: packing.of(this.offsets).offset, count: this.count, ...packing.of(this.entries) };
   }
+}
+
+function longer(column: Uint32Array, length: number): Uint32Array<ArrayBuffer> {
+  const grown = new Uint32Array(length);
+  grown.set(column);
+  return grown;
 }

@@ -4,7 +4,7 @@ import { Keys } from "./keys.ts";
 import { Source } from "./source.ts";
 import { type Shape, Table } from "./table.ts";
 import { tooLarge } from "./too-large.ts";
-import { borderBefore, isAscii, repaired, validUntil } from "./utf8.ts";
+import { borderBefore, isAscii, isText, repaired, validUntil } from "./utf8.ts";
 
 /**
  * What all readers of a batch share: the bytes, the limits, the key dictionary, what was rejected and cut, and the tail:
@@ -100,7 +100,7 @@ export class Decoding {
     for (let key = 0; key < this.keys.count; key++) {
       const from = start[key]!;
       const to = from + length[key]!;
-      if (isAscii(view, from, to) || validUntil(bytes, from, to) === to) continue;
+      if (isText(bytes, view, from, to)) continue;
       const mended = repaired(bytes.subarray(from, to));
       start[key] = this.append(mended);
       length[key] = mended.length;

@@ -38,6 +38,8 @@ export interface Field {
 
 export interface Message {
   readonly name: string;
+  /** Its place among all messages. */
+  readonly index: number;
   readonly fields: readonly Field[];
   /** Bytes to leave for its length when it is written: most of its kind fit, so that few have to be moved. */
   readonly lengthRoom: number;
@@ -263,8 +265,9 @@ function camelCase(name: string): string {
 
 function compile(): ReadonlyMap<string, Message> {
   const messages = new Map<string, Message & { fields: Field[] }>();
-  for (const name of Object.keys(MESSAGES))
-    messages.set(name, { name, fields: [], lengthRoom: LENGTH_ROOM[name] ?? 1 });
+  for (const [index, name] of Object.keys(MESSAGES).entries()) {
+    messages.set(name, { name, index, fields: [], lengthRoom: LENGTH_ROOM[name] ?? 1 });
+  }
   for (const [message, fields] of Object.entries(MESSAGES)) {
     for (const [name, description] of Object.entries(fields)) {
       const [number, type] = description.split(" ") as [string, string];

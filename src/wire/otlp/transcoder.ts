@@ -1,6 +1,7 @@
 import type { Signal } from "#model/batch.ts";
 import { Failure } from "#runtime/failure.ts";
 import { DecimalReader } from "./decimal.ts";
+import { findName, type Name, type Names, namesOf } from "./json-name.ts";
 import { type Field, type Message, REQUESTS } from "./schema.ts";
 import { tooLarge } from "./too-large.ts";
 import { Writer } from "./writer.ts";
@@ -56,39 +57,6 @@ const INT_3 = Buffer.from('":').readInt16BE();
 
 /** Powers of ten that a double holds exactly. */
 const POWERS = Array.from({ length: 23 }, (_, exponent) => 10 ** exponent);
-
-/** A name a field goes by. `next` is what followed it last time: senders keep their order, so it is tried first. */
-interface Name {
-  /** With the quote that ends it. */
-  readonly bytes: Uint8Array;
-  readonly view: DataView;
-  readonly field: Field;
-  next: Name | undefined;
-}
-
-interface Names {
-  readonly all: readonly Name[];
-  first: Name | undefined;
-}
-
-const namesOf = new WeakMap<Message, Names>();
-
-function names(message: Message): Names {
-  let known = namesOf.get(message);
-  if (known === undefined) {
-    const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
-    const all = message.fields.flatMap((field) => {
-      const spellings = field.name === field.jsonName ? [field.name] : [field.jsonName, field.name];
-      return spellings.map((spelling): Name => {
-        const bytes = encode(`${spelling}"`);
-        return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), field, next: undefined };
-      });
-    });
-    known = { all, first: all[0] };
-    namesOf.set(message, known);
-  }
-  return known;
-}
 
 /** Reads JSON and writes protobuf; see otlp-json.ts for what it takes. */
 export class Transcoder {
@@ -158,7 +126,7 @@ export class Transcoder {
   /** An object that is a message; `#at` is at its brace, and behind it afterwards. Writes its fields. */
   #object(message: Message): void {
     const bytes = this.#bytes;
-    const known = names(message);
+    const known = namesOf(message);
     const depth = this.#depth++;
     if (depth >= MAX_DEPTH) this.#fail(this.#at, `nested deeper than ${MAX_DEPTH} levels`);
     this.#index[depth] = NO_FIELD;
@@ -216,7 +184,7 @@ export class Transcoder {
     const end = this.#plain(start);
     if (bytes[end] !== QUOTE) return this.#unusualName(known, start);
     this.#at = end + 1;
-    return find(known, bytes, start, end);
+    return findName(known, bytes, start, end);
   }
 
   /** A name with escapes in it. */
@@ -227,7 +195,7 @@ export class Transcoder {
     this.#escaped();
     const end = out.length;
     out.length = begin;
-    return find(known, out.bytes, begin, end);
+    return findName(known, out.bytes, begin, end);
   }
 
   #value(field: Field, depth: number): void {
@@ -683,17 +651,6 @@ export class Transcoder {
     const position = Math.min(byte, this.#bytes.length);
     throw new Failure("bad-payload", `${path === "" ? "" : `${path}: `}${reason} (byte ${position} of the JSON text)`);
   }
-}
-
-function find(known: Names, bytes: Uint8Array, start: number, end: number): Name | undefined {
-  const length = end - start;
-  for (const name of known.all) {
-    if (name.bytes.length !== length + 1) continue;
-    let index = 0;
-    while (index < length && name.bytes[index] === bytes[start + index]) index++;
-    if (index === length) return name;
-  }
-  return undefined;
 }
 
 function isNumeric(byte: number): boolean {

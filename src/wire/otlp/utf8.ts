@@ -47,6 +47,11 @@ export function validUntil(bytes: Uint8Array, start: number, end: number): numbe
   return end;
 }
 
+/** Whether the bytes from `start` to `end` are UTF-8. */
+export function isText(bytes: Uint8Array, view: DataView, start: number, end: number): boolean {
+  return isAscii(view, start, end) || validUntil(bytes, start, end) === end;
+}
+
 /** The last character border at or before `limit`, for bytes from `start` that are valid UTF-8. */
 export function borderBefore(bytes: Uint8Array, start: number, limit: number): number {
   let border = limit;

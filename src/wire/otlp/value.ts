@@ -1,6 +1,9 @@
 import { AttributeType } from "#model/batch.ts";
 import type { Decoding } from "./decoding.ts";
-import { isAscii, repaired, validUntil } from "./utf8.ts";
+import { isText, repaired } from "./utf8.ts";
+
+/** Walking a value takes the stack's room for each level, whatever the setting allows. */
+const MAX_NESTING = 100;
 
 /** One AnyValue at a time, as AttributeColumns keeps it: type, low, high. */
 export class ValueReader {
@@ -8,9 +11,11 @@ export class ValueReader {
   low = 0;
   high = 0;
   readonly #decoding: Decoding;
+  readonly #nesting: number;
 
   constructor(decoding: Decoding) {
     this.#decoding = decoding;
+    this.#nesting = Math.min(decoding.limits.nesting, MAX_NESTING);
   }
 
   /** Reads the AnyValue that stands from `start` to `end`; the last field wins, as in any oneof. */
@@ -111,7 +116,7 @@ export class ValueReader {
         const to = source.length(position, end);
         const from = source.next;
         if (tag === 0x0a) sound = this.#textIsSound(from, to) && sound;
-        else if (depth >= this.#decoding.limits.nesting) sound = false;
+        else if (depth >= this.#nesting) sound = false;
         else if (tag === 0x2a) sound = this.#arrayIsSound(from, to, depth + 1) && sound;
         else sound = this.#mapIsSound(from, to, depth + 1) && sound;
         position = to;
@@ -164,7 +169,7 @@ export class ValueReader {
 
   #textIsSound(start: number, end: number): boolean {
     const { view, bytes } = this.#decoding.source;
-    return isAscii(view, start, end) || validUntil(bytes, start, end) === end;
+    return isText(bytes, view, start, end);
   }
 
   #mendedValue(start: number, end: number, depth: number): Uint8Array {
@@ -180,7 +185,7 @@ export class ValueReader {
         const from = source.next;
         position = to;
         if (tag === 0x0a) parts.push(...field(tag, repaired(source.bytes.subarray(from, to))));
-        else if (depth >= this.#decoding.limits.nesting) {
+        else if (depth >= this.#nesting) {
           parts.length = 0;
           this.#decoding.cut("nesting");
         } else if (tag === 0x2a) parts.push(...field(tag, this.#mendedArray(from, to, depth + 1)));

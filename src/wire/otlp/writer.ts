@@ -8,29 +8,38 @@ export class Writer {
   view: DataView;
   length = 0;
   #limitBytes = 0x7fff_ffff;
+  /** Bytes that can be written without asking: the smaller of the limit and the array. */
+  #room = 0;
   #whenFull: () => Error = outOfRoom;
 
   constructor(capacity: number) {
     this.bytes = new Uint8Array(capacity);
     this.view = new DataView(this.bytes.buffer);
+    this.#room = capacity;
   }
 
   /** Starts over in the same memory; past `limitBytes` the error of `whenFull` is thrown. */
   begin(limitBytes: number, whenFull: () => Error): void {
     this.length = 0;
     this.#limitBytes = limitBytes;
+    this.#room = Math.min(this.bytes.length, limitBytes);
     this.#whenFull = whenFull;
   }
 
   /** Makes room for so many bytes more. */
   reserve(more: number): void {
-    const needed = this.length + more;
+    if (this.length + more > this.#room) this.#grow(this.length + more);
+  }
+
+  #grow(needed: number): void {
     if (needed > this.#limitBytes) throw this.#whenFull();
-    if (needed <= this.bytes.length) return;
-    const grown = new Uint8Array(Math.min(Math.max(needed, this.bytes.length * 2), 0x7fff_ffff));
-    grown.set(this.bytes.subarray(0, this.length));
-    this.bytes = grown;
-    this.view = new DataView(grown.buffer);
+    if (needed > this.bytes.length) {
+      const grown = new Uint8Array(Math.min(Math.max(needed, this.bytes.length * 2), 0x7fff_ffff));
+      grown.set(this.bytes.subarray(0, this.length));
+      this.bytes = grown;
+      this.view = new DataView(grown.buffer);
+    }
+    this.#room = Math.min(this.bytes.length, this.#limitBytes);
   }
 
   byte(value: number): void {
@@ -41,6 +50,10 @@ export class Writer {
   /** A varint of at most 32 bits. */
   varint(value: number): void {
     this.reserve(5);
+    if (value >= 0 && value < 0x80) {
+      this.bytes[this.length++] = value;
+      return;
+    }
     let rest = value >>> 0;
     while (rest > 0x7f) {
       this.bytes[this.length++] = (rest & 0x7f) | 0x80;
