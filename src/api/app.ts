@@ -81,7 +81,11 @@ export function createApi(dependencies: ApiDependencies): Hono {
     if (/\btext\/html\b/.test(context.req.header("accept") ?? "")) return next();
     admit(dependencies.access, requestOf(context), "read");
     return new Response(exposition(dependencies, startedMs), {
-      headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8", "cache-control": "no-store", vary: "accept" },
+      headers: {
+        "content-type": "text/plain; version=0.0.4; charset=utf-8",
+        "cache-control": "no-store",
+        vary: "accept",
+      },
     });
   });
 

@@ -27,7 +27,7 @@ export function Heatmap({ map, zone, nowMs, selection, onSelect, onZoom }: Heatm
 
   useEffect(() => {
     const context = canvas.current?.getContext("2d");
-    if (canvas.current === null || context == null || map.columns === 0 || map.rows === 0) return;
+    if (canvas.current === null || context == null) return;
     canvas.current.width = map.columns;
     canvas.current.height = map.rows;
     const image = context.createImageData(map.columns, map.rows);
