@@ -142,6 +142,22 @@ describe("the address", () => {
   });
 });
 
+it("looks as the system asks, and as the person says instead", async () => {
+  const light = await openContext(browser, 1440, "light");
+  const { page, problems } = await openWatchedPage(light, server);
+  const theme = async (): Promise<unknown> => await page.evaluate("document.documentElement.dataset.theme");
+  await page.goto(`${server.url}/services`);
+  await settle(page);
+  expect(await theme()).toBe("light");
+  await page.getByRole("button", { name: "Dark theme" }).click();
+  expect(await theme()).toBe("dark");
+  await page.reload();
+  await settle(page);
+  expect(await theme()).toBe("dark");
+  expect(problems).toEqual([]);
+  await light.close();
+});
+
 describe("a list with nothing to show", () => {
   it("offers to drop the filter that excluded most, and drops it", async () => {
     const { page, problems } = await openWatchedPage(context, server);
