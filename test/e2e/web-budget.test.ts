@@ -93,7 +93,7 @@ async function scroll(selector: string, stepPx: number, frames: number): Promise
 async function expectSmooth(what: string, selector: string): Promise<void> {
   const figures: string[] = [];
   for (const [step, budgetMs] of Object.entries(FRAME_MS)) {
-    const { frameMs, most } = await scroll(selector, Number(step), 120);
+    const { frameMs, most } = await scroll(selector, Number(step), 60);
     figures.push(`${frameMs.toFixed(1)} ms at ${step} px (budget ${budgetMs} ms), ${most} nodes`);
     expect(frameMs).toBeGreaterThan(0);
     expect(frameMs).toBeLessThanOrEqual(budgetMs * SLACK);

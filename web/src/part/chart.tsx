@@ -6,7 +6,7 @@ import { plainText } from "../format/hostile.ts";
 import { exact, formatQuantity, type Unit } from "../format/quantity.ts";
 import { PALETTES } from "../look/palette.ts";
 import { useTheme } from "../state/preferences.ts";
-import { useBoxSize } from "./canvas.ts";
+import { useBoxSize, useCanvasFont } from "./canvas.ts";
 import { Icon } from "./icon.tsx";
 import "./chart.css";
 
@@ -105,6 +105,10 @@ export function Chart(props: ChartProps): ReactElement {
   useEffect(() => {
     if (width > 0) plot.current?.setSize({ width, height });
   }, [width, height]);
+  const font = useCanvasFont();
+  useEffect(() => {
+    if (font) plot.current?.redraw(false, true);
+  }, [font]);
 
   const index = at;
   const shownOf = (values: readonly (number | null)[]): number | null =>
