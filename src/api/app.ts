@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { type Context, Hono } from "hono";
 import type { Access } from "#access/access.ts";
 import { Question } from "#query/question.ts";
-import { Failure } from "#runtime/failure.ts";
+import { Failure, isFailure } from "#runtime/failure.ts";
 import { type AdmittedRequest, admit, guard } from "./admission.ts";
 import type { ApiDependencies, Visitor } from "./dependencies.ts";
 import { docsPage } from "./docs-page.ts";
@@ -33,7 +33,10 @@ export function createApi(dependencies: ApiDependencies): Hono {
     if (!context.res.headers.has("content-security-policy"))
       context.res.headers.set("content-security-policy", "default-src 'none'; frame-ancestors 'none'");
   });
-  app.onError((error) => problemResponse(error));
+  app.onError((error) => {
+    if (!isFailure(error) || error.code === "engine-error") dependencies.onError?.(error);
+    return problemResponse(error);
+  });
 
   app.get("/api/openapi.json", (context) => {
     admit(dependencies.access, requestOf(context), "read");
@@ -76,9 +79,9 @@ export function createApi(dependencies: ApiDependencies): Hono {
     );
   });
 
-  // A person's browser that opens or reloads the Metrics view asks for a page; scrapers do not.
-  app.get("/metrics", async (context, next) => {
-    if (/\btext\/html\b/.test(context.req.header("accept") ?? "")) return next();
+  app.get("/metrics", (context, next) => {
+    // A person's browser wants the view of that name; a scraper does not ask for HTML.
+    if ((context.req.header("accept") ?? "").includes("text/html")) return next();
     admit(dependencies.access, requestOf(context), "read");
     return new Response(exposition(dependencies, startedMs), {
       headers: {

@@ -22,6 +22,8 @@ export interface ApiDependencies {
   readonly limits?: () => Readonly<Record<string, number>>;
   readonly demo?: DemoControl;
   readonly administration?: Administration;
+  /** Told of every error that is a mistake of ours, whose message the client does not get. */
+  readonly onError?: (error: unknown) => void;
   /** Folder of the built web interface. */
   readonly webRoot?: string;
 }

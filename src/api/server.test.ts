@@ -184,3 +184,75 @@ describe("a client that goes away", () => {
     },
   );
 });
+
+describe("live tails", () => {
+  it("are limited, and free again when their clients have gone", async () => {
+    const server = createServer(nodeListener(createApi(api.dependencies)));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const open = (): Promise<{ status: number; close: () => void }> =>
+      new Promise((resolve, reject) => {
+        const client = request({ host: "127.0.0.1", port, path: "/api/logs/tail" }, (response) => {
+          response.once("data", () => resolve({ status: response.statusCode!, close: () => client.destroy() }));
+          response.on("error", () => undefined);
+        });
+        client.on("error", reject);
+        client.end();
+      });
+    const tails = await Promise.all(Array.from({ length: 32 }, open));
+    expect(tails.every(({ status }) => status === 200)).toBe(true);
+    expect((await open()).status).toBe(429);
+    for (const tail of tails) tail.close();
+    let last = await open();
+    while (last.status === 429) last = await open();
+    expect(last.status).toBe(200);
+    last.close();
+    await new Promise((resolve) => server.close(resolve));
+  });
+});
+
+describe("an engine that is down", () => {
+  it("is told with when to come back, by every route that needs it", async () => {
+    const down: Engine = new Proxy(api.store.engine as Engine, {
+      get(target, name) {
+        if (name === "read")
+          return () =>
+            Promise.reject(new Failure("engine-unavailable", "the engine is restarting", { retryAfterSeconds: 3 }));
+        if (name === "status") return () => ({ ...target.status(), state: "restarting" });
+        return Reflect.get(target, name, target) as unknown;
+      },
+    });
+    const app = createApi({ ...api.dependencies, engine: down });
+    const ask = (path: string, init: RequestInit = {}): Promise<Response> =>
+      Promise.resolve(
+        app.fetch(new Request(`http://127.0.0.1:7070${path}`, { ...init, headers: { host: "127.0.0.1:7070" } })),
+      );
+    for (const path of ["/api/home", "/api/services", "/api/traces", "/api/logs", "/api/metrics", "/api/sql/schema"]) {
+      const response = await ask(path);
+      expect([path, response.status, response.headers.get("retry-after")]).toEqual([path, 503, "3"]);
+    }
+    expect((await ask("/readyz")).status).toBe(503);
+    expect((await ask("/healthz")).status).toBe(200);
+    expect(((await (await ask("/api/status")).json()) as { ready: boolean }).ready).toBe(false);
+  });
+
+  it("keeps our own mistakes to itself", async () => {
+    const wrong: Engine = new Proxy(api.store.engine as Engine, {
+      get(target, name) {
+        if (name === "read") return () => Promise.reject(new TypeError("secret internals"));
+        return Reflect.get(target, name, target) as unknown;
+      },
+    });
+    const told: unknown[] = [];
+    const app = createApi({ ...api.dependencies, engine: wrong, onError: (error) => told.push(error) });
+    const response = await app.fetch(
+      new Request("http://127.0.0.1:7070/api/logs", { headers: { host: "127.0.0.1:7070" } }),
+    );
+    expect(response.status).toBe(500);
+    expect(await response.text()).not.toContain("secret");
+    expect(told).toEqual([new TypeError("secret internals")]);
+    // A mistake of the client's is none of ours.
+    await app.fetch(new Request("http://127.0.0.1:7070/api/logs?x=1", { headers: { host: "127.0.0.1:7070" } }));
+    expect(told).toHaveLength(1);
+  });
+});

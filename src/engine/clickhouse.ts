@@ -124,7 +124,8 @@ export class ClickHouse implements AsyncDisposable {
     const client = how.confined ? this.#reader : this.#client;
     if (client === undefined)
       throw new Failure("query-refused", "this engine has no user that may run confined SQL", {
-        remedy: "Set `engine.reader` to a user that has only the reader's grants; see docs/operating/cluster.md.",
+        remedy:
+          "Set `engine.reader` to a role or user that has nothing but the grants and row policies of readerGrants().",
       });
     try {
       const statement = {

@@ -284,17 +284,6 @@ export function isAllowedFunction(name: string): boolean {
 
 const TABLE_FUNCTIONS = new Set(["numbers", "generate_series", "generateseries", "values"]);
 
-/** What people may call, for completion: as the engine spells them, sorted; combinators (`countIf`) come on top. */
-const CALLABLE_FUNCTIONS: readonly string[] = [
-  ...new Set(
-    Object.entries(FUNCTIONS).flatMap(([group, names]) =>
-      group === "Made by the analyser" ? [] : names.trim().split(/\s+/),
-    ),
-  ),
-  "numbers",
-  "generate_series",
-].sort((a, b) => (a.toLowerCase() < b.toLowerCase() ? -1 : 1));
-
 /** Table functions that make rows of their arguments. */
 export function isAllowedTableFunction(name: string): boolean {
   return TABLE_FUNCTIONS.has(name.toLowerCase());

@@ -72,6 +72,24 @@ describe("loading", () => {
     expect(counted).toEqual([["4000", "4000", "4000"]]);
   });
 
+  it("waits for an insert that was left running before it asks what is missing", async () => {
+    const points = await block("points", 5, 400_000, 1);
+    await using staged = await engine.stage(STAGED.points, points.parts);
+    const table = TABLES.find(({ name }) => name === "points")!;
+    // Slow enough to be met running; nobody aborts it, as when only the answer was lost.
+    const slow = insertSql(table, "sleepEachRow(0.000002) = 0");
+    let ended = false;
+    const left = engine.insert(slow, staged, { load: 5 }).finally(() => {
+      ended = true;
+    });
+    const running = "SELECT count() FROM system.processes WHERE Settings['log_comment'] = 'load into points'";
+    while ((await readRows<[string]>(engine, running))[0]![0] === "0");
+    expect(ended).toBe(false);
+    expect(await finishLoad(engine, 5, [points])).toEqual([]);
+    await left;
+    expect(await readRows(engine, "SELECT count() FROM points WHERE load = 5")).toEqual([["400000"]]);
+  });
+
   it("keeps a large load whole: one part per partition", async () => {
     const points = await block("points", 3, 1_500_000, 1);
     await insertLoad(engine, 3, [points]);

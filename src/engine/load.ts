@@ -1,7 +1,7 @@
 import type { Engine, StagedBlock } from "./engine.ts";
 import { loadGate } from "./load-gate.ts";
 import { readRows } from "./rows.ts";
-import { insertSql } from "./schema/ddl.ts";
+import { insertComment, insertSql } from "./schema/ddl.ts";
 import { STAGED, type StagedKind } from "./schema/staged.ts";
 import { TABLES, type Table } from "./schema/tables.ts";
 
@@ -51,6 +51,7 @@ export async function finishLoad(
   signal?: AbortSignal,
 ): Promise<readonly MissingPartitions[]> {
   return await loadGate.together(async () => {
+    await earlierInsertsEnded(engine, blocks, signal);
     const missing = await missingFrom(engine, load, blocks, signal);
     const datesOf = new Map(missing.map(({ table, dates }) => [table, dates]));
     await insertBlocks(engine, load, blocks, ({ name }) => datesOf.get(name) ?? [], signal);
@@ -122,7 +123,11 @@ async function insertBlocks(
     });
     if (wanted.length === 0) continue;
     await using staged = await engine.stage(STAGED[block.kind], block.parts);
-    for (const { table, dates } of wanted) await insertTable(engine, load, table, staged, dates, signal);
+    // Side by side, as far as the engine lets them. All must have ended before anybody may ask what is missing.
+    const outcomes = await Promise.allSettled(
+      wanted.map(async ({ table, dates }) => await insertTable(engine, load, table, staged, dates, signal)),
+    );
+    for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
   }
 }
 
@@ -138,6 +143,33 @@ async function insertTable(
     const some = dates.slice(first, first + DATES_PER_INSERT);
     const where = `${table.partitionDate} IN {dates:Array(Date)}`;
     await engine.insert(insertSql(table, where, engine.status().cluster), block, { load, dates: some }, signal);
+  }
+}
+
+const POLL_MS = 50;
+
+/**
+ * An INSERT whose caller went away may still be running, and commit after `missingFrom` has looked. Inserts into one table
+ * follow one another, so whatever still runs is the earlier attempt. Asked until it is gone twice in a row: the statement
+ * is not listed in the instant in which it begins.
+ */
+async function earlierInsertsEnded(
+  engine: Engine,
+  blocks: readonly Pick<LoadBlock, "kind">[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const comments = blocks.flatMap(({ kind }) => tablesOf(kind).map(({ name }) => insertComment(name)));
+  const { cluster } = engine.status();
+  const from = cluster === undefined ? "system.processes" : "clusterAllReplicas({cluster:String}, system.processes)";
+  for (let gone = 0; gone < 2; ) {
+    const [row] = await readRows<[string]>(
+      engine,
+      `SELECT toString(count()) FROM ${from} WHERE Settings['log_comment'] IN {comments:Array(String)}`,
+      { comments, ...(cluster === undefined ? {} : { cluster }) },
+      signal,
+    );
+    gone = row?.[0] === "0" ? gone + 1 : 0;
+    if (gone < 2) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
 

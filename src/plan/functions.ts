@@ -30,24 +30,18 @@ export const FUNCTIONS: Readonly<Record<string, PlanFunction>> = {
   count: folding("count", 0),
   countIf: folding("countIf", 1),
   sum: folding("sum", 1),
-  sumIf: folding("sumIf", 2),
   min: folding("min", 1),
-  minIf: folding("minIf", 2),
   max: folding("max", 1),
-  maxIf: folding("maxIf", 2),
   avg: folding("avg", 1),
   any: folding("any", 1),
   anyLast: folding("anyLast", 1),
-  argMin: folding("argMin", 2),
   argMax: folding("argMax", 2),
-  argMaxIf: folding("argMaxIf", 3),
   uniq: folding("uniq", 1),
-  uniqExact: folding("uniqExact", 1),
-  groupArray: folding("groupArray", 1),
   groupUniqArray: folding("groupUniqArray", 1),
   groupUniqArrayArray: folding("groupUniqArrayArray", 1),
   sumMap: folding("sumMap", 1),
-  sumMapIf: folding("sumMapIf", 2),
+  /** A grouped value summed over all groups, those cut off by the limit included. */
+  overAll: scalar(1, (value) => `sum(${value}) OVER ()`),
   /** Counts in log-scale buckets of eight to a doubling (math/log-buckets.ts): map of bucket to count. */
   durationBuckets: aggregate(1, (value) => `sumMap(map(toInt16(floor(8 * log2(greatest(${value}, 1)))), toUInt64(1)))`),
 
@@ -76,7 +70,6 @@ export const FUNCTIONS: Readonly<Record<string, PlanFunction>> = {
   jsonValue: plain("JSON_VALUE", 2),
   if: plain("if", 3),
   length: plain("length", 1),
-  prefix: scalar(2, (value, length) => `substringUTF8(${value}, 1, ${length})`),
   has: plain("has", 2),
   tuple: plain("tuple", [1, 16]),
   element: scalar(2, (value, index) => `tupleElement(${value}, ${index})`),
@@ -90,29 +83,12 @@ export const FUNCTIONS: Readonly<Record<string, PlanFunction>> = {
   intDiv: plain("intDiv", 2),
   greatest: plain("greatest", 2),
   least: plain("least", 2),
-  log2: plain("log2", 1),
-  floor: plain("floor", 1),
   array: scalar([1, 16], (...args) => `[${args.join(", ")}]`),
-  arrayConcat: plain("arrayConcat", [2, 8]),
   arrayJoin: plain("arrayJoin", 1),
   mapKeys: plain("mapKeys", 1),
-  /** Entries of a map as (tag, key, value): (map, tag). */
-  taggedPairs: scalar(
-    2,
-    (map, tag) => `arrayMap(p -> tuple(${tag}, p.1, p.2), CAST(${map}, 'Array(Tuple(String, String))'))`,
-  ),
-  /** The same of the keys that stand in an array: (map, tag, keys). */
-  taggedPairsOf: scalar(
-    3,
-    (map, tag, keys) =>
-      `arrayMap(p -> tuple(${tag}, p.1, p.2), arrayFilter(p -> has(${keys}, p.1), CAST(${map}, 'Array(Tuple(String, String))')))`,
-  ),
-  /** Distinct entries of an array as (tag, key, entry): (array, tag, key). */
-  taggedEntries: scalar(
-    3,
-    (array, tag, key) => `arrayMap(v -> tuple(${tag}, ${key}, toString(v)), arrayDistinct(${array}))`,
-  ),
-  map: plain("map", 2),
+  /** Entries of a map, one a row, as (key, value). */
+  entries: plain("arrayJoin", 1),
+  arrayDistinct: plain("arrayDistinct", 1),
   /** The entry of the second array where the first has the value, -1 where it has not: (value, from, to). */
   transform: scalar(3, (value, from, to) => `transform(${value}, ${from}, ${to}, toInt64(-1))`),
 

@@ -77,6 +77,10 @@ export function printPredicate(of: Predicate): string {
       return `${printExpression(of.left)} ${of.op} ${printExpression(of.right)}`;
     case "in":
       return `${printExpression(of.left)} in (${printList(of.values)})`;
+    case "in-times": {
+      const more = of.unixNanos.length > SHOWN_VALUES ? `, … ${of.unixNanos.length - SHOWN_VALUES} more` : "";
+      return `${printExpression(of.left)} in (${of.unixNanos.slice(0, SHOWN_VALUES).map(printTime).join(", ")}${more})`;
+    }
     case "in-select":
       return `${printExpression(of.left)} in\n${printSelect(of.select, "            ")}`;
     case "match":

@@ -55,6 +55,8 @@ export type Predicate =
       readonly right: Expression;
     }
   | { readonly kind: "in"; readonly left: Expression; readonly values: readonly Scalar[] }
+  /** A time column is one of these, in Unix nanoseconds. */
+  | { readonly kind: "in-times"; readonly left: Expression; readonly unixNanos: readonly bigint[] }
   /** The value is among the answers of a Select of one column. */
   | { readonly kind: "in-select"; readonly left: Expression; readonly select: Select }
   /** RE2, unanchored. */

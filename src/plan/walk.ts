@@ -18,6 +18,7 @@ export function mapPredicate(of: Predicate, change: (leaf: Expression) => Expres
     case "compare":
       return { ...of, left: mapExpression(of.left, change), right: mapExpression(of.right, change) };
     case "in":
+    case "in-times":
     case "in-select":
     case "match":
     case "phrase":
@@ -82,6 +83,7 @@ export function* expressionsOf(of: Predicate | Expression): Generator<Expression
       yield* expressionsOf(of.right);
       return;
     case "in":
+    case "in-times":
     case "in-select":
     case "match":
     case "phrase":

@@ -154,6 +154,9 @@ function predicateSql(of: Predicate, scope: Scope, parameters: Parameters): stri
     case "in":
       if (of.values.length === 0) return "0";
       return `${expressionSql(of.left, scope, parameters)} IN ${parameters.addList(of.values)}`;
+    case "in-times":
+      if (of.unixNanos.length === 0) return "0";
+      return `${expressionSql(of.left, scope, parameters)} IN ${parameters.addTimes(of.unixNanos)}`;
     case "in-select": {
       if (of.select.columns.length !== 1) throw new Error("a condition asks a Select of one column");
       if (of.select.tenant !== scope.tenant) throw new Error("a condition asks as the same tenant");
@@ -180,6 +183,12 @@ class Parameters {
   /** A list of one type as one parameter: quicker to read for the engine than one each. */
   addList(list: readonly Scalar[]): string {
     return this.#bind(`Array(${listTypeOf(list)})`, JSON.stringify(list.map(String)), list);
+  }
+
+  /** Times as the engine reads them: seconds with nine digits behind the point. */
+  addTimes(unixNanos: readonly bigint[]): string {
+    const times = unixNanos.map((nano) => `${nano / 1_000_000_000n}.${String(nano % 1_000_000_000n).padStart(9, "0")}`);
+    return this.#bind("Array(DateTime64(9, 'UTC'))", JSON.stringify(times), times);
   }
 
   #bind(type: string, text: string, value: EngineValue): string {

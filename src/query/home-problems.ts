@@ -2,7 +2,7 @@ import { readAffectedTraces } from "./home/affected-traces.ts";
 import { cameWith, foldByTime, foldByTraces, tellTrouble } from "./home/fold.ts";
 import { readHistory } from "./home/history.ts";
 import { findLogProblems } from "./home/log-problems.ts";
-import { findErrorProblems, findLatencyProblems } from "./home/operation-problems.ts";
+import { findCommonSlowdown, findErrorProblems, findLatencyProblems } from "./home/operation-problems.ts";
 import { FOR_A_PART, type FoundProblem, type OperationProblem } from "./home/problem.ts";
 import { findResourceProblems } from "./home/resource-problems.ts";
 import { findTrafficProblems } from "./home/traffic-problems.ts";
@@ -29,7 +29,13 @@ export async function findProblems(question: Question): Promise<readonly FoundPr
   const troubles = foldByTraces(followed, await readAffectedTraces(question, followed)).sort(
     (a, b) => b.problem.score - a.problem.score,
   );
-  const others = [...resources, ...findLogProblems(history), ...findTrafficProblems(history)];
+  const common = findCommonSlowdown(history);
+  const others = [
+    ...(common === null ? [] : [common]),
+    ...resources,
+    ...findLogProblems(history),
+    ...findTrafficProblems(history),
+  ];
   const belongsTo = new Map(others.map((other) => [other, troubles.find((trouble) => cameWith(other, trouble))]));
   const told = await Promise.all(
     troubles.map(async (trouble, rank) => {

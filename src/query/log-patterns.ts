@@ -1,4 +1,4 @@
-import { and, as, call, column, compare, descending, isIn, literal, output, select } from "#plan/expression.ts";
+import { and, as, call, column, descending, isIn, literal, output, select, test } from "#plan/expression.ts";
 import type { Predicate, TimeRange } from "#plan/select.ts";
 import type { Question } from "./question.ts";
 import { type SparklineValues, sparkline } from "./sparkline.ts";
@@ -27,16 +27,6 @@ export async function readPatterns(
 ): Promise<readonly LogPattern[]> {
   const buckets = roundBuckets(asked.range, TREND_POINTS);
   const range = buckets.stepNs % MINUTE_NS === 0n ? wholeMinutes(asked.range) : asked.range;
-  const total = await question.read(
-    select({
-      tenant: question.tenant,
-      from: "logs",
-      time: range,
-      where: asked.where,
-      columns: [as("count", call("count"))],
-      limit: 1,
-    }),
-  );
   const groups = [
     as("template", column("template")),
     as("service", column("service_name")),
@@ -48,17 +38,26 @@ export async function readPatterns(
       tenant: question.tenant,
       from: "logs",
       time: range,
-      where: and(asked.where, compare(column("template"), "!=", "")),
-      columns: [...groups, as("count", call("count"))],
-      groupBy: names,
-      orderBy: [descending(output("count")), { by: output("template"), descending: false }],
+      where: asked.where,
+      columns: [
+        ...groups,
+        as("count", call("count")),
+        as("all", call("overAll", call("count"))),
+        as("named", test({ kind: "exists", left: column("template") })),
+      ],
+      groupBy: [...names, "named"],
+      orderBy: [
+        descending(output("named")),
+        descending(output("count")),
+        { by: output("template"), descending: false },
+      ],
       limit: asked.limit,
     }),
   );
-  const template = found.strings("template");
   const service = found.strings("service");
   const severity = found.numbers("severity");
   const count = found.numbers("count");
+  const template = found.strings("template").filter((each) => each !== "");
   if (template.length === 0) return [];
   const trend = await question.read(
     select({
@@ -91,7 +90,7 @@ export async function readPatterns(
     const at = trendBucket[row]!;
     if (at >= 0 && at < buckets.count) list[at]! += trendCount[row]!;
   }
-  const all = total.numbers("count")[0]!;
+  const all = found.numbers("all")[0]!;
   return template.map((each, row) => ({
     template: each,
     service: service[row]!,

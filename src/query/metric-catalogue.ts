@@ -88,14 +88,12 @@ export async function listLabels(
         from: "series",
         time: range,
         where,
-        columns: [
-          as("pair", call("arrayJoin", call("taggedPairs", column("attributes"), { kind: "literal", value: 0 }))),
-        ],
+        columns: [as("pair", call("entries", column("attributes")))],
         limit: Number.MAX_SAFE_INTEGER,
       }),
       columns: [
-        as("key", call("element", column("pair"), { kind: "literal", value: 2 })),
-        as("values", call("uniq", call("element", column("pair"), { kind: "literal", value: 3 }))),
+        as("key", call("element", column("pair"), { kind: "literal", value: 1 })),
+        as("values", call("uniq", call("element", column("pair"), { kind: "literal", value: 2 }))),
       ],
       groupBy: ["key"],
       orderBy: [descending(output("values"))],

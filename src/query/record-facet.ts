@@ -1,4 +1,4 @@
-import { and, as, call, column, compare, descending, literal, output, select, test } from "#plan/expression.ts";
+import { and, as, call, column, descending, output, select, test } from "#plan/expression.ts";
 import type { Predicate, TimeRange } from "#plan/select.ts";
 import { Failure } from "#runtime/failure.ts";
 import { type Field, type FilteredSignal, fieldExists, fixedFields } from "./field.ts";
@@ -6,6 +6,7 @@ import type { Question } from "./question.ts";
 import { groupValue } from "./record-histogram.ts";
 import { parseResource } from "./resource.ts";
 import { severityName } from "./severity.ts";
+import { timeSlices } from "./time-slices.ts";
 
 /** The API's Facet without statistics. */
 export interface RecordFacet {
@@ -40,7 +41,7 @@ export async function readFacet(
       where,
       columns: [
         as("total", call("count")),
-        as("having", exists === undefined ? call("count") : call("countIf", test(exists))),
+        ...(exists !== undefined && field.type === "list" ? [as("having", call("countIf", test(exists)))] : []),
       ],
       limit: 1,
     }),
@@ -51,14 +52,19 @@ export async function readFacet(
       from: signal,
       time: range,
       where: and(where, exists),
-      columns: [as("value", groupValue(field)), as("count", call("count"))],
+      columns: [
+        as("value", groupValue(field)),
+        as("count", call("count")),
+        as("having", call("overAll", call("count"))),
+      ],
       groupBy: ["value"],
       orderBy: [descending(output("count")), { by: output("value"), descending: false }],
       limit: field.type === "severity" ? 25 : limit,
     }),
   );
   const total = totals.numbers("total")[0] ?? 0;
-  const having = totals.numbers("having")[0] ?? 0;
+  // Of a list each entry counts as a value; as having the field each row does.
+  const having = (field.type === "list" ? totals : frame).numbers("having")[0] ?? 0;
   const counts = frame.numbers("count");
   const byName = new Map<string, number>();
   for (const [row, value] of frame.texts("value").entries()) {
@@ -80,7 +86,7 @@ export async function readFacet(
 export type RecordFields = readonly { readonly field: string; readonly count: number }[];
 
 /** Rows whose attribute keys are counted before a sample is taken instead. */
-const MOST_COUNTED = 200_000;
+const MOST_COUNTED = 100_000;
 const MOST_FIELDS = 500;
 const MOST_RESOURCES = 10_000;
 
@@ -103,22 +109,11 @@ export async function readFields(
       }),
     )
   ).numbers("total")[0]!;
-  const every = Math.max(1, Math.ceil(total / MOST_COUNTED));
-  if (every > 1) question.markPartial();
-  const sample: Predicate | undefined =
-    every === 1
-      ? undefined
-      : compare(
-          call(
-            "modulo",
-            call("hash", column(signal === "spans" ? "start_time" : "time"), column("span_id")),
-            literal(every),
-          ),
-          "=",
-          0,
-        );
+  const sample = timeSlices(signal === "spans" ? "start_time" : "time", range, MOST_COUNTED / Math.max(1, total));
+  if (sample !== undefined) question.markPartial();
   const fields: { field: string; count: number }[] = fixedFields(signal).map((field) => ({ field, count: total }));
   const sampled = and(where, sample);
+  const resources = await countResourceKeys(question, signal, range, sampled);
   const keys = await question.read(
     select({
       tenant: question.tenant,
@@ -131,11 +126,12 @@ export async function readFields(
       limit: MOST_FIELDS,
     }),
   );
+  const scale = resources.rows === 0 ? 1 : total / resources.rows;
+  const scaled = (count: number): number => Math.min(total, Math.round(count * scale));
   const counts = keys.numbers("count");
   for (const [row, key] of keys.strings("key").entries())
-    fields.push({ field: `attributes.${key}`, count: Math.min(total, counts[row]! * every) });
-  for (const [key, count] of await countResourceKeys(question, signal, range, sampled))
-    fields.push({ field: `resource.${key}`, count: Math.min(total, count * every) });
+    fields.push({ field: `attributes.${key}`, count: scaled(counts[row]!) });
+  for (const [key, count] of resources.keys) fields.push({ field: `resource.${key}`, count: scaled(count) });
   return fields.sort((a, b) => b.count - a.count);
 }
 
@@ -145,7 +141,7 @@ async function countResourceKeys(
   signal: Signal,
   range: TimeRange,
   where: Predicate | undefined,
-): Promise<ReadonlyMap<string, number>> {
+): Promise<{ readonly rows: number; readonly keys: ReadonlyMap<string, number> }> {
   const frame = await question.read(
     select({
       tenant: question.tenant,
@@ -159,8 +155,8 @@ async function countResourceKeys(
     }),
   );
   const counts = frame.numbers("count");
-  const found = new Map<string, number>();
+  const keys = new Map<string, number>();
   for (const [row, resource] of frame.strings("resource").entries())
-    for (const [key] of parseResource(resource)) found.set(key, (found.get(key) ?? 0) + counts[row]!);
-  return found;
+    for (const [key] of parseResource(resource)) keys.set(key, (keys.get(key) ?? 0) + counts[row]!);
+  return { rows: counts.reduce((sum, count) => sum + count, 0), keys };
 }

@@ -43,8 +43,8 @@ export interface CallGraph {
 const HOUR_NS = 3_600_000_000_000n;
 /** From here on the summary by the hour answers; the range is then widened to whole hours. */
 const LONG_NS = 6n * HOUR_NS;
-/** Spans that are paired one by one; of more, a sample of whole traces is. */
-const MOST_PAIRED = 2_000_000;
+/** Spans that are paired one by one; of more, a sample of whole traces or calls is. */
+const MOST_PAIRED = 500_000;
 const MOST_EDGES = 5000;
 
 /**
@@ -60,9 +60,9 @@ export async function readServiceGraph(question: Question, asked: TimeRange): Pr
         toUnixNano: ((asked.toUnixNano + HOUR_NS - 1n) / HOUR_NS) * HOUR_NS,
       }
     : asked;
-  const every = long ? 1 : await sampling(question, range);
+  const every = await sampling(question, range);
   if (every > 1) question.markPartial();
-  const calls = long ? hourlyCalls(question, range) : pairedCalls(question, range, every);
+  const calls = long ? hourlyCalls(question, range, every) : pairedCalls(question, range, every);
   const server = column("server");
   const answered = test({ kind: "exists", left: server });
   const frame = await question.read(
@@ -161,12 +161,13 @@ function nodeKind(peerKind: string): NodeKind {
 const IS_CLIENT: Predicate = isIn(column("kind"), ["client", "producer"]);
 const IS_SERVER: Predicate = isIn(column("kind"), ["server", "consumer"]);
 
-/** Calls from the summary: half edges that share an id are one. */
-function hourlyCalls(question: Question, range: TimeRange): Select {
+/** Calls from the summary: half edges that share an id are one. Ids are hashes in the key: the lowest are a fair sample. */
+function hourlyCalls(question: Question, range: TimeRange, every: number): Select {
   return select({
     tenant: question.tenant,
     from: "service_edges",
     time: range,
+    where: every === 1 ? undefined : compare(column("edge_id"), "<", (1n << 64n) / BigInt(every)),
     columns: [
       as("edge", column("edge_id")),
       as("client", call("text", call("max", column("client_service")))),
@@ -228,7 +229,7 @@ function pairedCalls(question: Question, range: TimeRange, every: number): Selec
   });
 }
 
-/** One of how many traces is paired, so that no more than MOST_PAIRED spans are. */
+/** One of how many traces (or calls) is paired, so that no more than some MOST_PAIRED spans are. */
 async function sampling(question: Question, range: TimeRange): Promise<number> {
   const frame = await question.read(
     select({

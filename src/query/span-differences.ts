@@ -7,17 +7,17 @@ import {
   compare,
   descending,
   equals,
-  list,
+  isIn,
   literal,
-  not,
   or,
   output,
   select,
   test,
 } from "#plan/expression.ts";
-import type { Predicate, TimeRange } from "#plan/select.ts";
+import type { Expression, Predicate, SelectColumn, TimeRange } from "#plan/select.ts";
 import type { Question } from "./question.ts";
 import { parseResource } from "./resource.ts";
+import { timeSlices } from "./time-slices.ts";
 
 /** One row of the API's Differences. */
 export interface RankedDifference {
@@ -63,25 +63,20 @@ const MOST_VALUES = 500;
 const NEARLY_UNIQUE = 0.5;
 const MOST_KEYS = 300;
 const MOST_OPERATIONS = 100;
-const MOST_RESOURCES = 10_000;
-
-/** Where a field comes from; the numbers stand in the tuples that the engine counts. */
-const RECORD = 0;
-const ATTRIBUTE = 1;
+const MOST_COMBINATIONS = 50_000;
 
 /**
  * What tells the rows inside a selection from the rest, over every matching row.
  *
- * A first read learns from a sample which keys are worth counting; a second counts every value of those keys in every row, in
- * one pass. Ranked by what is certain: the end of the 95% interval of the difference of shares that is nearer to none.
+ * A sample says which attribute keys are worth counting; then every row counts: what is told by few distinct combinations
+ * (resource, service, name, kind, status) is counted by these, attributes by key and value. Ranked by what is certain: the
+ * end of the 95% interval of the difference of shares that is nearer to none.
  */
 export async function rankDifferences(question: Question, asked: DifferencesAsked): Promise<RankedDifferences> {
-  const { range } = asked;
   const operations = asked.sameOperations ? await insideOperations(question, asked) : undefined;
-  const where = and(asked.where, operations);
-  const resources = await countResources(question, range, where, asked.inside);
-  const insideCount = resources.reduce((sum, one) => sum + one.inside, 0);
-  const outsideCount = resources.reduce((sum, one) => sum + one.all, 0) - insideCount;
+  const sides: Sides = { range: asked.range, where: and(asked.where, operations), inside: asked.inside };
+  const counts = new ValueCounts();
+  const { insideCount, outsideCount } = await countCombinations(question, sides, counts);
   const few =
     insideCount < FEW
       ? `Only ${insideCount} ${insideCount === 1 ? "row is" : "rows are"} selected: under ${FEW}, differences say little.`
@@ -89,69 +84,21 @@ export async function rankDifferences(question: Question, asked: DifferencesAske
         ? `Only ${outsideCount} ${outsideCount === 1 ? "row is" : "rows are"} left to compare with: under ${FEW}, differences say little.`
         : null;
   if (insideCount === 0 || outsideCount === 0) return { insideCount, outsideCount, note: few, differences: [] };
-  const keys = await countableKeys(question, { ...asked, where }, insideCount, outsideCount);
-  const pairs = call(
-    "arrayConcat",
-    call(
-      "array",
-      ...(["name", "service_name", "kind", "status_code", "status_message", "scope_name"] as const).map((name) =>
-        call("tuple", literal(RECORD), literal(name), call("text", column(name))),
-      ),
+  await Promise.all([
+    countableKeys(question, sides, insideCount + outsideCount).then((keys) =>
+      countAttributes(question, sides, keys, counts),
     ),
-    call("taggedEntries", column("events.name"), literal(RECORD), literal("event")),
-    call("taggedPairsOf", column("attributes"), literal(ATTRIBUTE), list(keys.length === 0 ? [""] : keys)),
-  );
-  const frame = await question.read(
-    select({
-      tenant: question.tenant,
-      from: select({
-        tenant: question.tenant,
-        from: "spans",
-        time: range,
-        where,
-        columns: [as("inside", test(asked.inside)), as("pair", call("arrayJoin", pairs))],
-        limit: Number.MAX_SAFE_INTEGER,
-      }),
-      columns: [
-        as("tag", call("element", column("pair"), literal(1))),
-        as("key", call("element", column("pair"), literal(2))),
-        as("value", call("element", column("pair"), literal(3))),
-        as("inside", call("sum", call("int", column("inside")))),
-        as("all", call("count")),
-      ],
-      groupBy: ["tag", "key", "value"],
-      orderBy: [descending(output("all"))],
-      limitBy: { count: 2 * MOST_VALUES, columns: ["tag", "key"] },
-      limit: 100_000,
-    }),
-  );
-  const names = frame.strings("key");
-  const tags = frame.numbers("tag");
-  const values = [...frame.strings("value")];
-  const insides = [...frame.numbers("inside")];
-  const alls = [...frame.numbers("all")];
-  const fields = names.map((name, row) => fieldName(tags[row]!, name));
-  for (const one of resourceValues(resources)) {
-    fields.push(`resource.${one.key}`);
-    values.push(one.value);
-    insides.push(one.inside);
-    alls.push(one.all);
-  }
+    ...(asked.leaveOut.has("event") ? [] : [countField(question, sides, "event", EVENT, counts)]),
+    ...(asked.leaveOut.has("status_message")
+      ? []
+      : [countField(question, sides, "status_message", column("status_message"), counts)]),
+  ]);
   const total = insideCount + outsideCount;
-  const having = new Map<string, number>();
-  const distinct = new Map<string, number>();
-  for (const [row, field] of fields.entries()) {
-    if (values[row] === "") continue;
-    having.set(field, (having.get(field) ?? 0) + alls[row]!);
-    distinct.set(field, (distinct.get(field) ?? 0) + 1);
-  }
-  const ranked = fields.flatMap((field, row): RankedDifference[] => {
-    const value = values[row]!;
+  const ranked = counts.all().flatMap(({ field, value, inside, all }): RankedDifference[] => {
     if (value === "" || asked.leaveOut.has(field)) return [];
-    const covered = having.get(field)!;
-    if (isIdentifier(distinct.get(field)!, covered)) return [];
-    const inside = insides[row]!;
-    const outside = alls[row]! - inside;
+    const covered = counts.rowsOf(field);
+    if (isIdentifier(counts.valuesOf(field), covered)) return [];
+    const outside = all - inside;
     const interval = proportionDifference(inside, insideCount, outside, outsideCount);
     if (interval.difference === 0) return [];
     return [
@@ -163,7 +110,7 @@ export async function rankDifferences(question: Question, asked: DifferencesAske
         insideShare: inside / insideCount,
         outsideShare: outside / outsideCount,
         ...interval,
-        coverage: field === "event" ? Math.min(1, covered / total) : covered / total,
+        coverage: Math.min(1, covered / total),
       },
     ];
   });
@@ -177,67 +124,180 @@ export async function rankDifferences(question: Question, asked: DifferencesAske
   return { insideCount, outsideCount, note: few, differences: ranked.slice(0, asked.limit) };
 }
 
+/** The rows compared: those of a range that meet `where`, on either side of `inside`. */
+interface Sides {
+  readonly range: TimeRange;
+  readonly where: Predicate | undefined;
+  readonly inside: Predicate;
+}
+
+interface ValueCount {
+  readonly field: string;
+  readonly value: string;
+  inside: number;
+  all: number;
+}
+
+/** Rows by field and value. */
+class ValueCounts {
+  readonly #counts = new Map<string, ValueCount>();
+  readonly #rows = new Map<string, number>();
+  readonly #values = new Map<string, number>();
+
+  add(field: string, value: string, inside: number, all: number): void {
+    if (value === "") return;
+    const key = JSON.stringify([field, value]);
+    this.#rows.set(field, (this.#rows.get(field) ?? 0) + all);
+    const known = this.#counts.get(key);
+    if (known === undefined) {
+      this.#counts.set(key, { field, value, inside, all });
+      this.#values.set(field, (this.#values.get(field) ?? 0) + 1);
+    } else {
+      known.inside += inside;
+      known.all += all;
+    }
+  }
+
+  all(): readonly ValueCount[] {
+    return [...this.#counts.values()];
+  }
+
+  /** Rows that have the field. */
+  rowsOf(field: string): number {
+    return this.#rows.get(field) ?? 0;
+  }
+
+  valuesOf(field: string): number {
+    return this.#values.get(field) ?? 0;
+  }
+}
+
 /** How much of a difference is certain: the end of its interval nearer to 0; 0 where the interval holds 0. */
 export function certain(difference: { readonly low: number; readonly high: number }): number {
   return difference.low > 0 ? difference.low : difference.high < 0 ? -difference.high : 0;
-}
-
-function fieldName(tag: number, key: string): string {
-  if (tag === ATTRIBUTE) return `attributes.${key}`;
-  return { service_name: "service", status_code: "status", scope_name: "scope" }[key] ?? key;
 }
 
 function isIdentifier(distinct: number, rows: number): boolean {
   return distinct > MOST_VALUES || (distinct > 20 && distinct > NEARLY_UNIQUE * rows);
 }
 
-interface ResourceCount {
-  readonly resource: string;
-  readonly inside: number;
-  readonly all: number;
-}
+const IN = (sides: Sides): SelectColumn => as("inside", call("countIf", test(sides.inside)));
+const EVENT = call("arrayJoin", call("arrayDistinct", column("events.name")));
 
-/** Rows on both sides by resource, of which there are few: counted whole, they are taken apart here. */
-async function countResources(
+/** Counts what few distinct combinations tell, and by the way the rows of both sides. */
+async function countCombinations(
   question: Question,
-  range: TimeRange,
-  where: Predicate | undefined,
-  inside: Predicate,
-): Promise<readonly ResourceCount[]> {
+  sides: Sides,
+  counts: ValueCounts,
+): Promise<{ insideCount: number; outsideCount: number }> {
+  const fields = ["service", "name", "kind", "status", "scope"] as const;
   const frame = await question.read(
     select({
       tenant: question.tenant,
       from: "spans",
-      time: range,
-      where,
+      time: sides.range,
+      where: sides.where,
       columns: [
         as("resource", column("resource")),
-        as("inside", call("countIf", test(inside))),
+        as("service", column("service_name")),
+        as("name", column("name")),
+        as("kind", column("kind")),
+        as("status", column("status_code")),
+        as("scope", column("scope_name")),
+        IN(sides),
         as("all", call("count")),
       ],
-      groupBy: ["resource"],
-      limit: MOST_RESOURCES,
+      groupBy: ["resource", ...fields],
+      limit: MOST_COMBINATIONS,
     }),
   );
-  if (frame.rowCount === MOST_RESOURCES) question.markPartial();
+  if (frame.rowCount === MOST_COMBINATIONS) question.markPartial();
+  const values = fields.map((field) => frame.strings(field));
   const insides = frame.numbers("inside");
   const alls = frame.numbers("all");
-  return frame.strings("resource").map((resource, row) => ({ resource, inside: insides[row]!, all: alls[row]! }));
+  let insideCount = 0;
+  let total = 0;
+  const resources = new Map<string, { inside: number; all: number }>();
+  for (const [row, resource] of frame.strings("resource").entries()) {
+    const inside = insides[row]!;
+    const all = alls[row]!;
+    insideCount += inside;
+    total += all;
+    for (const [index, field] of fields.entries()) counts.add(field, values[index]![row]!, inside, all);
+    const known = resources.get(resource) ?? { inside: 0, all: 0 };
+    known.inside += inside;
+    known.all += all;
+    resources.set(resource, known);
+  }
+  for (const [resource, { inside, all }] of resources)
+    for (const [key, value] of parseResource(resource)) counts.add(`resource.${key}`, value, inside, all);
+  return { insideCount, outsideCount: total - insideCount };
 }
 
-function resourceValues(
-  resources: readonly ResourceCount[],
-): readonly { key: string; value: string; inside: number; all: number }[] {
-  const found = new Map<string, { key: string; value: string; inside: number; all: number }>();
-  for (const { resource, inside, all } of resources)
-    for (const [key, value] of parseResource(resource)) {
-      const name = JSON.stringify([key, value]);
-      const one = found.get(name) ?? { key, value, inside: 0, all: 0 };
-      one.inside += inside;
-      one.all += all;
-      found.set(name, one);
-    }
-  return [...found.values()];
+async function countAttributes(
+  question: Question,
+  sides: Sides,
+  keys: readonly string[],
+  counts: ValueCounts,
+): Promise<void> {
+  if (keys.length === 0) return;
+  const frame = await question.read(
+    select({
+      tenant: question.tenant,
+      from: select({
+        tenant: question.tenant,
+        from: "spans",
+        time: sides.range,
+        where: sides.where,
+        columns: [as("inside", test(sides.inside)), as("entry", call("entries", column("attributes")))],
+        limit: Number.MAX_SAFE_INTEGER,
+      }),
+      where: isIn(call("element", column("entry"), literal(1)), keys),
+      columns: [
+        as("key", call("element", column("entry"), literal(1))),
+        as("value", call("element", column("entry"), literal(2))),
+        as("inside", call("sum", call("int", column("inside")))),
+        as("all", call("count")),
+      ],
+      groupBy: ["key", "value"],
+      orderBy: [descending(output("all"))],
+      limitBy: { count: 2 * MOST_VALUES, columns: ["key"] },
+      limit: 200_000,
+    }),
+  );
+  const values = frame.strings("value");
+  const insides = frame.numbers("inside");
+  const alls = frame.numbers("all");
+  for (const [row, key] of frame.strings("key").entries())
+    counts.add(`attributes.${key}`, values[row]!, insides[row]!, alls[row]!);
+}
+
+/** Counts one field that most rows do not have. */
+async function countField(
+  question: Question,
+  sides: Sides,
+  field: string,
+  value: Expression,
+  counts: ValueCounts,
+): Promise<void> {
+  const frame = await question.read(
+    select({
+      tenant: question.tenant,
+      from: "spans",
+      time: sides.range,
+      where: and(
+        sides.where,
+        field === "event" ? compare(call("length", column("events.name")), ">", 0) : { kind: "exists", left: value },
+      ),
+      columns: [as("value", value), IN(sides), as("all", call("count"))],
+      groupBy: ["value"],
+      orderBy: [descending(output("all"))],
+      limit: 2 * MOST_VALUES,
+    }),
+  );
+  const insides = frame.numbers("inside");
+  const alls = frame.numbers("all");
+  for (const [row, each] of frame.strings("value").entries()) counts.add(field, each, insides[row]!, alls[row]!);
 }
 
 /** The services and operations that occur inside, as a condition; undefined where they are too many to name. */
@@ -262,31 +322,44 @@ async function insideOperations(question: Question, asked: DifferencesAsked): Pr
   );
 }
 
-async function countableKeys(
+/**
+ * Attribute keys with few enough values to tell groups apart, by a sample: of all rows pieces of the time, of the inside,
+ * which may be small and anywhere, its first rows.
+ */
+async function countableKeys(question: Question, sides: Sides, total: number): Promise<readonly string[]> {
+  const slices = timeSlices("start_time", sides.range, SAMPLED / Math.max(1, total));
+  const [everywhere, inside] = await Promise.all([
+    sampledKeys(question, sides.range, and(sides.where, slices)),
+    slices === undefined ? [] : sampledKeys(question, sides.range, and(sides.where, sides.inside)),
+  ]);
+  return [...new Set([...everywhere, ...inside])].slice(0, MOST_KEYS);
+}
+
+async function sampledKeys(
   question: Question,
-  asked: DifferencesAsked,
-  insideCount: number,
-  outsideCount: number,
+  range: TimeRange,
+  where: Predicate | undefined,
 ): Promise<readonly string[]> {
-  const sampled = (of: Predicate, count: number): Predicate => {
-    const every = Math.ceil(count / SAMPLED);
-    return every <= 1 ? of : and(of, equals(call("modulo", call("hash", column("span_id")), literal(every)), 0))!;
-  };
   const frame = await question.read(
     select({
       tenant: question.tenant,
       from: select({
         tenant: question.tenant,
-        from: "spans",
-        time: asked.range,
-        where: and(asked.where, or(sampled(asked.inside, insideCount), sampled(not(asked.inside), outsideCount))),
-        columns: [as("pair", call("arrayJoin", call("taggedPairs", column("attributes"), literal(ATTRIBUTE))))],
+        from: select({
+          tenant: question.tenant,
+          from: "spans",
+          time: range,
+          where,
+          columns: [as("attributes", column("attributes"))],
+          limit: SAMPLED,
+        }),
+        columns: [as("entry", call("entries", column("attributes")))],
         limit: Number.MAX_SAFE_INTEGER,
       }),
       columns: [
-        as("key", call("element", column("pair"), literal(2))),
+        as("key", call("element", column("entry"), literal(1))),
         as("rows", call("count")),
-        as("values", call("uniq", call("element", column("pair"), literal(3)))),
+        as("values", call("uniq", call("element", column("entry"), literal(2)))),
       ],
       groupBy: ["key"],
       having: compare(output("values"), "<=", MOST_VALUES),

@@ -1,20 +1,8 @@
-import {
-  and,
-  as,
-  call,
-  column,
-  compare,
-  descending,
-  equals,
-  isIn,
-  literal,
-  or,
-  output,
-  select,
-} from "#plan/expression.ts";
+import { and, as, call, column, compare, descending, equals, literal, or, output, select } from "#plan/expression.ts";
 import type { Expression, Predicate, Select, TimeRange } from "#plan/select.ts";
 import type { Frame } from "./frame.ts";
 import type { Question } from "./question.ts";
+import { earlier, later } from "./time.ts";
 import { beyond, findPageSpan, including } from "./time-page.ts";
 
 export type SpanSort = "start" | "duration";
@@ -167,14 +155,25 @@ async function byDuration(question: Question, search: SpanSearch): Promise<Narro
   const shortest = durations.filter((duration) => duration === least).length;
   const where = compare(column("duration_nano"), ">=", BigInt(least));
   if (shortest > 1 && durations.length > limit) return { range, where };
-  const times = frame
-    .strings("time")
-    .map(BigInt)
-    .sort((a, b) => (a < b ? -1 : 1));
-  const services = [...new Set(frame.strings("service"))];
+  const times = frame.strings("time").map(BigInt);
+  const timesOf = new Map<string, Set<bigint>>();
+  for (const [row, service] of frame.strings("service").entries())
+    timesOf.set(service, (timesOf.get(service) ?? new Set()).add(times[row]!));
   return {
-    range: { fromUnixNano: times[0]!, toUnixNano: times.at(-1)! + 1n },
-    where: and(where, isIn(column("service_name"), services)),
+    range: { fromUnixNano: times.reduce(earlier), toUnixNano: times.reduce(later) + 1n },
+    where: and(
+      where,
+      or(
+        ...[...timesOf].map(
+          ([service, of]) =>
+            and(equals(column("service_name"), service), {
+              kind: "in-times",
+              left: column("start_time"),
+              unixNanos: [...of],
+            })!,
+        ),
+      ),
+    ),
   };
 }
 

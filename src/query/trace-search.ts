@@ -15,7 +15,7 @@ import {
 } from "#plan/expression.ts";
 import type { Expression, Predicate, Select, TimeRange } from "#plan/select.ts";
 import type { Question } from "./question.ts";
-import { earlier } from "./time.ts";
+import { earlier, later } from "./time.ts";
 
 export type TraceSort = "start" | "duration" | "errors";
 
@@ -81,11 +81,14 @@ export async function searchTraces(question: Question, search: TraceSearch): Pro
   const last = page.at(-1);
   const ids = page.map(({ traceId }) => traceId);
   const summaries = await summarise(question, search.range, ids);
-  const matches = search.where === undefined ? new Map() : await bestMatches(question, search.range, search.where, ids);
+  const matches =
+    search.where === undefined
+      ? undefined
+      : await bestMatches(question, within(search.range, [...summaries.values()]), search.where, ids);
   return {
     traces: ids.flatMap((id) => {
       const found = summaries.get(id);
-      return found === undefined ? [] : [{ ...found, matched: matches.get(id) ?? null }];
+      return found === undefined ? [] : [{ ...found, matched: matches?.get(id) ?? null }];
     }),
     next: more && last !== undefined ? last : null,
   };
@@ -266,6 +269,18 @@ async function summarise(
       ];
     }),
   );
+}
+
+/** What of a range the traces last; their spans are looked for nowhere else. */
+function within(range: TimeRange, traces: readonly Pick<FoundTrace, "time" | "durationNs">[]): TimeRange {
+  let from = range.toUnixNano;
+  let to = range.fromUnixNano;
+  for (const { time, durationNs } of traces) {
+    from = earlier(from, BigInt(time));
+    to = later(to, BigInt(time) + BigInt(Math.max(0, durationNs)) + 1n);
+  }
+  const narrowed = { fromUnixNano: later(range.fromUnixNano, from), toUnixNano: earlier(range.toUnixNano, to) };
+  return narrowed.fromUnixNano < narrowed.toUnixNano ? narrowed : range;
 }
 
 /** Of each trace the longest span that meets the filters, failed ones first. */

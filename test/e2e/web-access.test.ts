@@ -81,6 +81,8 @@ describe.each([1440, 390])("access at %d px", (width) => {
       await page.goto(server.url + place.path);
       await settle(page);
       await examine(place.name);
+      if ((await page.evaluate<number>("document.documentElement.scrollWidth")) > width)
+        found.push(`${place.name}: wider than the screen`);
     }
     expect(found.splice(0)).toEqual([]);
     expect(problems).toEqual([]);

@@ -77,6 +77,8 @@ describe("logs", () => {
       [{ where: ["nonsense"] }, "expected"],
       [{ where: ["colour = red"] }, "no field"],
       [{ where: Array.from({ length: 51 }, () => "service = a") }, "where"],
+      [{ where: Array.from({ length: 6 }, () => `service = ${"x".repeat(19_000)}`) }, "bytes of filters"],
+      [{ where: [`service in ${Array.from({ length: 1001 }, (_, index) => index).join(",")}`] }, "1001 values"],
       [{ text: '"unfinished' }, "unfinished phrase"],
       [{ limit: 5000 }, "limit"],
       [{ limit: "ten" }, "limit"],

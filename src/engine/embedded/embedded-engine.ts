@@ -218,6 +218,8 @@ class EmbeddedCore implements EngineCore {
 /** A folder of this data directory's own in shared memory, where the platform has one. */
 function memoryFolders(dataDir: string): string[] {
   if (!existsSync("/dev/shm")) return [];
+  // Left by processes that were killed and whose data directory was never opened again.
+  Staging.sweep("/dev/shm", "traceo-", Date.now());
   return [`/dev/shm/traceo-${createHash("sha256").update(dataDir).digest("hex").slice(0, 16)}`];
 }
 

@@ -1,5 +1,5 @@
 import type { ChdbBinding, ChdbConnection, ChdbResult } from "./chdb-binding.ts";
-import { Lane } from "./lane.ts";
+import { cancelled, Lane } from "./lane.ts";
 import { preamble, quote, type Statement, StatementError } from "./statement.ts";
 
 /**
@@ -87,6 +87,7 @@ export class Executor {
   }
 
   async #supervised(statement: Statement, signal: AbortSignal): Promise<ChdbResult> {
+    if (signal.aborted) throw cancelled();
     const timers: NodeJS.Timeout[] = [];
     let ended = false;
     const kill = (): void => {
@@ -103,7 +104,6 @@ export class Executor {
     const limitSeconds = Number(statement.settings.get("max_execution_time") ?? 0);
     if (limitSeconds > 0) timers.push(setTimeout(kill, limitSeconds * 1000 + DEADLINE_SLACK_MS));
     signal.addEventListener("abort", kill, { once: true });
-    if (signal.aborted) kill();
     try {
       return await this.#inOwnConnection(statement);
     } finally {

@@ -47,6 +47,7 @@ export class Lane {
   }
 }
 
-function cancelled(): StatementError {
+/** The error of a statement whose client went away before it began. */
+export function cancelled(): StatementError {
   return new StatementError("Code: 394. DB::Exception: Query was cancelled before it began. (QUERY_WAS_CANCELLED)");
 }

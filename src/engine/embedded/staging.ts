@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, statfsSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync, statSync } from "node:fs";
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Failure } from "#runtime/failure.ts";
@@ -24,7 +24,8 @@ export class Staging {
   /** Writes the parts one after the other into a new file. */
   async write(parts: readonly Uint8Array[]): Promise<{ path: string; sizeBytes: number }> {
     const sizeBytes = parts.reduce((sum, part) => sum + part.length, 0);
-    const path = join(this.#roomFor(sizeBytes), `${this.#next++}.native`);
+    const folder = this.#roomFor(sizeBytes);
+    const path = join(folder, `${this.#next++}.native`);
     const file = await open(path, "wx", 0o600);
     try {
       for (const part of parts) await file.writeFile(part);
@@ -41,10 +42,21 @@ export class Staging {
 
   #roomFor(sizeBytes: number): string {
     const roomy = this.#folders.find((folder) => {
+      // Another process of ours may have swept a folder that lay empty for long.
+      if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o700 });
       const { bavail, bsize } = statfsSync(folder);
       return bavail * bsize > sizeBytes + this.#reserveBytes;
     });
     return roomy ?? this.#folders.at(-1)!;
+  }
+
+  /** Removes folders named like `prefix…` that nobody has written to for an hour: blocks live for seconds. */
+  static sweep(parent: string, prefix: string, nowMs: number): void {
+    for (const name of readdirSync(parent)) {
+      const path = join(parent, name);
+      if (name.startsWith(prefix) && nowMs - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? nowMs) > 3_600_000)
+        rmSync(path, { recursive: true, force: true });
+    }
   }
 
   close(): void {

@@ -67,10 +67,16 @@ export function insertSql(table: Table, where = "1", cluster?: string): string {
   return insertColumnsSql(table, table.name, recipeSql(table, "{load:UInt64}", where), cluster);
 }
 
+/** By this `log_comment` an INSERT that still runs is found in system.processes. */
+export function insertComment(into: string): string {
+  return `load into ${into}`;
+}
+
 /** An INSERT of all stored columns of `table`, in their order, into it or a twin of it. */
 export function insertColumnsSql(table: Table, into: string, select: string, cluster?: string): string {
   const names = table.columns.map(({ name }) => `\`${name}\``).join(", ");
-  const settings = [ONE_PART, cluster === undefined ? "" : IN_CLUSTER, table.insertSettings].filter(
+  const comment = `log_comment = '${insertComment(into)}'`;
+  const settings = [ONE_PART, comment, cluster === undefined ? "" : IN_CLUSTER, table.insertSettings].filter(
     (one) => one !== "",
   );
   return `INSERT INTO ${into} (${names}) SETTINGS ${settings.join(", ")} ${select}`;

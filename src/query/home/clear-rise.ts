@@ -1,4 +1,4 @@
-import { likelihoodGain } from "#math/changepoint.ts";
+import { likelihoodGain } from "#math/likelihood-gain.ts";
 import { proportionDifference } from "#math/proportion.ts";
 import type { Steps } from "./history.ts";
 
@@ -20,6 +20,8 @@ const MOST_STILL_MS = 180_000;
 const STILL = 0.5;
 const MOST_PARTS = 4;
 const LEAST_EVENTS_OF_PART = 6;
+/** One in a hundred. */
+const Z_PART = 2.33;
 
 /** A share of events that rose, beyond doubt, and stayed up. */
 export interface ClearRise {
@@ -112,7 +114,10 @@ function usualBefore(events: readonly number[], trials: readonly number[], at: n
   return { events: usual, trials: total };
 }
 
-/** Whether the rise shows in every part of the time since: otherwise it came later, or was several that are over. */
+/**
+ * Whether the rise shows in every part of the time since: none has less than half of it and less than chance explains.
+ * Otherwise it came later, or was several that are over.
+ */
 function stayedUp(
   events: readonly number[],
   trials: readonly number[],
@@ -130,7 +135,8 @@ function stayedUp(
       of += trials[step]!;
       counted += trials[step]!;
     }
-    if (seen < least * of) return false;
+    const now = after.events / after.trials;
+    if (seen < least * of && seen < of * now - Z_PART * Math.sqrt(of * now * (1 - now))) return false;
   }
   return true;
 }

@@ -1,9 +1,10 @@
 import { logBucketCount, logBucketLow, logBucketOf, logBucketQuantile, mergeLogBuckets } from "#math/log-buckets.ts";
 import { median } from "#math/robust.ts";
 import type { FieldFilter } from "../filter-predicate.ts";
+import { sparkline } from "../sparkline.ts";
 import { type ClearRise, findClearRise } from "./clear-rise.ts";
 import type { History, OperationHistory } from "./history.ts";
-import { FOR_A_PART, type OperationProblem } from "./problem.ts";
+import { FOR_A_PART, type FoundProblem, type OperationProblem } from "./problem.ts";
 import { sparklineOf } from "./problem-sparkline.ts";
 import { sayDuration, sayShare, sayTime } from "./wording.ts";
 
@@ -23,6 +24,8 @@ const SLOWDOWNS = [
 const AGES_MS = [30, 60, 120, 300, 900, 1800].map((seconds) => seconds * 1000);
 /** So many operations must be there before one can speak of what they all do. */
 const LEAST_COMMON = 8;
+const LEAST_COMMON_SERVICES = 3;
+const LEAST_COMMON_SLOWDOWN = 3;
 
 /** Operations that began to fail, or to fail more often. */
 export function findErrorProblems(history: History): OperationProblem[] {
@@ -107,6 +110,47 @@ export function findLatencyProblems(history: History): OperationProblem[] {
   });
 }
 
+/**
+ * What slowed every operation alike, as one problem of no service: a busy host, or something that all depend on. It is what
+ * `findLatencyProblems` leaves aside.
+ */
+export function findCommonSlowdown(history: History): FoundProblem | null {
+  const last = commonFactors(history, AGES_MS[1]!).medians;
+  if (last.length < LEAST_COMMON || median(last) < SLOWDOWNS[0].factor) return null;
+  let best: { ageMs: number; factor: number; operations: number } | null = null;
+  for (const ageMs of AGES_MS.slice(1)) {
+    const { medians } = commonFactors(history, ageMs);
+    const factor = medians.length < LEAST_COMMON ? 1 : median(medians);
+    if (factor >= LEAST_COMMON_SLOWDOWN && factor > (best?.factor ?? 0))
+      best = { ageMs, factor, operations: medians.length };
+  }
+  const services = new Set(history.operations.map(({ service }) => service)).size;
+  if (best === null || services < LEAST_COMMON_SERVICES) return null;
+  const sinceMs = history.steps.startMs[stepAt(history, history.steps.endMs - best.ageMs)]!;
+  const minutes = Array.from({ length: history.minutes.count }, (_, minute) => {
+    const values = history.operations.flatMap(
+      ({ byMinute }) => logBucketQuantile(byMinute.durations[minute]!, 0.5) ?? [],
+    );
+    return values.length < LEAST_COMMON ? null : median(values);
+  });
+  return {
+    id: "latency:everything",
+    kind: "latency",
+    title: "Everything is slower",
+    detail: `The ${best.operations} operations of ${services} services take ${best.factor.toFixed(1)} times as long in the middle since ${sayTime(sinceMs)}: a busy host, or what they all depend on.`,
+    service: "",
+    operation: null,
+    sinceMs,
+    score: 0.4,
+    now: best.factor,
+    before: 1,
+    unit: "count",
+    sparkline: sparkline(history.minutes, minutes),
+    differences: [],
+    target: { view: "services", fromMs: sinceMs, toMs: history.steps.endMs, where: [] },
+  };
+}
+
 interface Slowdown {
   readonly rise: ClearRise;
   readonly factor: number;
@@ -162,23 +206,27 @@ function factorOf(
 }
 
 /**
- * How many times as long operations take that began to be so, in the middle of all operations: what a busy host does to all
- * alike. At least 1. A trouble of one service is far from half of the operations and does not move it.
+ * How many times as long an operation takes since, in the middle of all operations: what a busy host does to all alike. At
+ * least 1. A trouble of one service is far from half of the operations and does not move it.
  */
 function commonSlowdown(history: History, ageMs: number): number {
+  const { medians, tails } = commonFactors(history, ageMs);
+  return medians.length < LEAST_COMMON ? 1 : Math.max(1, median(medians), median(tails));
+}
+
+/** Of each operation known well enough, how many times as long its median and its 95th percentile are since. */
+function commonFactors(history: History, ageMs: number): { medians: number[]; tails: number[] } {
   const at = stepAt(history, history.steps.endMs - ageMs);
-  const factors: { median: number; tail: number }[] = [];
+  const medians: number[] = [];
+  const tails: number[] = [];
   for (const operation of history.operations) {
     const before = durationsWithin(history, operation, 0, at);
     const after = durationsWithin(history, operation, at, history.steps.startMs.length);
     if (logBucketCount(before) < LEAST_BEFORE || logBucketCount(after) < LEAST_AFTER) continue;
-    factors.push({
-      median: logBucketQuantile(after, 0.5)! / logBucketQuantile(before, 0.5)!,
-      tail: logBucketQuantile(after, 0.95)! / logBucketQuantile(before, 0.95)!,
-    });
+    medians.push(logBucketQuantile(after, 0.5)! / logBucketQuantile(before, 0.5)!);
+    tails.push(logBucketQuantile(after, 0.95)! / logBucketQuantile(before, 0.95)!);
   }
-  if (factors.length < LEAST_COMMON) return 1;
-  return Math.max(1, median(factors.map((factor) => factor.median)), median(factors.map((factor) => factor.tail)));
+  return { medians, tails };
 }
 
 /** The first step that begins at a time or after it. */

@@ -1,6 +1,21 @@
 import { kendallTau, median, medianDeviation } from "#math/robust.ts";
-import { and, as, call, column, descending, equals, isIn, literal, not, or, output, select } from "#plan/expression.ts";
+import {
+  and,
+  as,
+  call,
+  column,
+  compare,
+  descending,
+  equals,
+  isIn,
+  literal,
+  not,
+  or,
+  output,
+  select,
+} from "#plan/expression.ts";
 import type { Question } from "../question.ts";
+import { parseResource } from "../resource.ts";
 import { sparkline } from "../sparkline.ts";
 import { type Buckets, unixMs } from "../time.ts";
 import type { FoundProblem } from "./problem.ts";
@@ -70,6 +85,8 @@ async function readSeries(question: Question, buckets: Buckets): Promise<GaugeSe
           kind: "not",
           of: { kind: "match", left: call("lower", column("metric_name")), pattern: "limit|ratio|available|total" },
         },
+        // What ended before is no trouble now. A series has a row a load, each with the times of its points.
+        compare(column("last_time"), ">=", call("time", literal(range.fromUnixNano))),
       ),
       columns: [
         as("id", call("text", column("series_id"))),
@@ -77,7 +94,7 @@ async function readSeries(question: Question, buckets: Buckets): Promise<GaugeSe
         as("unit", call("any", column("unit"))),
         as("service", call("any", column("service_name"))),
         as("attributes", call("any", column("attributes"))),
-        as("resource", call("any", column("resource_attributes"))),
+        as("resource", call("any", column("resource"))),
         as("last", call("max", column("last_time"))),
       ],
       groupBy: ["id"],
@@ -89,7 +106,7 @@ async function readSeries(question: Question, buckets: Buckets): Promise<GaugeSe
   const unit = frame.strings("unit");
   const service = frame.strings("service");
   const attributes = frame.maps("attributes");
-  const resource = frame.maps("resource");
+  const resource = frame.strings("resource");
   const series = new Map<string, GaugeSeries>(
     frame.strings("id").map((id, row) => [
       id,
@@ -99,7 +116,7 @@ async function readSeries(question: Question, buckets: Buckets): Promise<GaugeSe
         unit: unit[row]!,
         service: service[row]!,
         attributes: attributes[row]!,
-        resource: resource[row]!,
+        resource: Object.fromEntries(parseResource(resource[row]!)),
         values: new Array<number | null>(buckets.count).fill(null),
       },
     ]),

@@ -11,12 +11,14 @@ const MOST_DIFFERENCES = 8;
 const CLEAR = 0.3;
 /** What is less than this part as certain as the first only distracts. */
 const WORTH_TELLING = 1 / 3;
+/** Differences this close are equal to the precision of such samples. */
+const EQUAL = 0.1;
 const MOST_TRACES = 100_000;
 /** Fields that only say again that the span is slow or failed, or which span it is. */
 const SELF_EVIDENT: ReadonlySet<string> = new Set(["kind", "status", "status_message", "event", "scope"]);
 /** Attributes that the semantic conventions set when a span ends, from its outcome: consequences, never reasons. */
 const OUTCOME = /^attributes\.(error|exception|otel)\.|^attributes\.[a-z_.]*\b(response|status_code|returned_rows)\b/;
-/** Names of one process or connection: true of it, but a name that outlives it says more. */
+/** Names of one process or connection: left out where a name that outlives it tells as much. */
 const INSTANCE = /(^|[._])(id|pid|port|address|command_args|command_line)$/;
 
 /**
@@ -68,21 +70,19 @@ export async function tellWhomItHits(
 function telling(differences: readonly RankedDifference[]): readonly RankedDifference[] {
   const ranked = differences
     .filter((difference) => difference.low > 0 && !OUTCOME.test(difference.field))
-    .sort(
-      (a, b) =>
-        // Equal to the sample's precision: the name that would be there tomorrow goes first.
-        Math.round(10 * (certain(b) - certain(a))) ||
-        Number(INSTANCE.test(a.field)) - Number(INSTANCE.test(b.field)) ||
-        certain(b) - certain(a),
-    );
+    .sort((a, b) => certain(b) - certain(a));
   const most = Math.max(0, ...ranked.map(certain));
+  const lasting = Math.max(0, ...ranked.filter(({ field }) => !INSTANCE.test(field)).map(certain));
   const seen = new Set<string>();
   return ranked
     .filter((difference) => {
       const key = JSON.stringify([difference.field, difference.value]);
       const isNew = !seen.has(key);
       seen.add(key);
-      return isNew && certain(difference) >= WORTH_TELLING * most;
+      const certainly = certain(difference);
+      return (
+        isNew && certainly >= WORTH_TELLING * most && !(INSTANCE.test(difference.field) && certainly <= lasting + EQUAL)
+      );
     })
     .slice(0, MOST_DIFFERENCES);
 }

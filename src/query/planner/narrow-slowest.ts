@@ -1,5 +1,5 @@
-import { and, as, call, column, compare, descending, or, output, select } from "#plan/expression.ts";
-import type { Predicate, Select } from "#plan/select.ts";
+import { and, as, call, column, compare, descending, equals, literal, or, output, select } from "#plan/expression.ts";
+import type { Predicate, Select, TimeRange } from "#plan/select.ts";
 import { expressionsOf } from "#plan/walk.ts";
 import type { NarrowingRule } from "./rules.ts";
 
@@ -28,8 +28,8 @@ function knows(of: Predicate): boolean {
 }
 
 /**
- * The slowest N of a long time: each lies in one of the N groups (minute, service, name) with the longest longest span, and
- * none is shorter than the least of those maxima. Proof: outside of them there are N spans at least as long, one a group.
+ * The slowest N of a long time: each lies in one of the N groups (service, minute) with the longest longest span, and none is
+ * shorter than the least of those maxima. Proof: outside of them there are N spans at least as long, one a group.
  * `span_stats` keeps the maxima, so that a handful of minutes is read instead of a day.
  */
 export const narrowSlowest: NarrowingRule = {
@@ -39,53 +39,68 @@ export const narrowSlowest: NarrowingRule = {
     return select({
       tenant: of.tenant,
       from: "span_stats",
-      // Whole minutes within the range only: the maximum of a minute that is cut may lie outside of it.
-      time: {
-        fromUnixNano: ((of.time.fromUnixNano + MINUTE_NS - 1n) / MINUTE_NS) * MINUTE_NS,
-        toUnixNano: (of.time.toUnixNano / MINUTE_NS) * MINUTE_NS,
-      },
+      time: wholeWithin(of.time),
       where: of.where,
       columns: [
-        as("minute", call("unixNano", column("time"))),
-        as("minuteText", call("unixNanoText", column("time"))),
         as("service", column("service_name")),
-        as("name", column("name")),
+        as("minute", column("time")),
+        as("minuteText", call("unixNanoText", column("time"))),
         as("longest", call("max", column("duration_max_nano"))),
       ],
-      groupBy: ["minute", "minuteText", "service", "name"],
+      groupBy: ["service", "minute", "minuteText"],
       orderBy: [descending(output("longest"))],
       limit: of.limit,
     });
   },
   narrow(of, answer) {
     if (of.time === undefined || answer.rowCount < of.limit) return undefined;
-    const longest = answer.numbers("longest");
     // A double holds 2^53 ns exactly (104 days); rounding down keeps the bound a bound beyond that too.
-    const least = BigInt(Math.floor(longest.at(-1)! * (1 - 2 ** -52)));
-    const minutes = [...new Set(answer.strings("minuteText"))].map(BigInt).sort((a, b) => (a < b ? -1 : 1));
-    const firstWhole = ((of.time.fromUnixNano + MINUTE_NS - 1n) / MINUTE_NS) * MINUTE_NS;
-    const lastWhole = (of.time.toUnixNano / MINUTE_NS) * MINUTE_NS;
-    const pieces: [bigint, bigint][] = [];
-    const add = (from: bigint, to: bigint): void => {
-      const last = pieces.at(-1);
-      if (last !== undefined && last[1] >= from) last[1] = to > last[1] ? to : last[1];
-      else if (to > from) pieces.push([from, to]);
-    };
-    add(of.time.fromUnixNano, firstWhole);
-    for (const minute of minutes) add(minute, minute + MINUTE_NS);
-    add(lastWhole, of.time.toUnixNano);
+    const least = BigInt(Math.floor(answer.numbers("longest").at(-1)! * (1 - 2 ** -52)));
+    const minutesOf = new Map<string, bigint[]>();
+    const minutes = answer.strings("minuteText").map(BigInt);
+    for (const [row, service] of answer.strings("service").entries())
+      minutesOf.set(service, [...(minutesOf.get(service) ?? []), minutes[row]!]);
+    const whole = wholeWithin(of.time);
+    const cut = [
+      ...(of.time.fromUnixNano < whole.fromUnixNano ? [during(of.time.fromUnixNano, whole.fromUnixNano)] : []),
+      ...(whole.toUnixNano < of.time.toUnixNano ? [during(whole.toUnixNano, of.time.toUnixNano)] : []),
+    ];
     const within = or(
-      ...pieces.map(
-        ([from, to]) =>
-          and(
-            compare(column("start_time"), ">=", call("time", { kind: "literal", value: from })),
-            compare(column("start_time"), "<", call("time", { kind: "literal", value: to })),
-          )!,
+      ...[...minutesOf].map(
+        ([service, list]) =>
+          and(equals(column("service_name"), service), or(...pieces(list).map((piece) => during(...piece))))!,
       ),
+      ...cut,
     );
     return {
       select: { ...of, where: and(of.where, compare(column("duration_nano"), ">=", least), within) },
-      why: `span_stats: the ${of.limit} slowest take ${least} ns or more and lie in ${pieces.length} pieces of the time`,
+      why: `span_stats: the ${of.limit} slowest take ${least} ns or more and lie in ${minutes.length} minutes of ${minutesOf.size} services`,
     };
   },
 };
+
+/** Whole minutes within the range: the maximum of a minute that is cut may lie outside of it. */
+function wholeWithin(time: TimeRange): TimeRange {
+  return {
+    fromUnixNano: ((time.fromUnixNano + MINUTE_NS - 1n) / MINUTE_NS) * MINUTE_NS,
+    toUnixNano: (time.toUnixNano / MINUTE_NS) * MINUTE_NS,
+  };
+}
+
+/** Minutes as ranges, neighbours joined. */
+function pieces(minutes: readonly bigint[]): readonly (readonly [bigint, bigint])[] {
+  const joined: [bigint, bigint][] = [];
+  for (const minute of minutes.toSorted((a, b) => (a < b ? -1 : 1))) {
+    const last = joined.at(-1);
+    if (last !== undefined && last[1] === minute) last[1] = minute + MINUTE_NS;
+    else joined.push([minute, minute + MINUTE_NS]);
+  }
+  return joined;
+}
+
+function during(from: bigint, to: bigint): Predicate {
+  return and(
+    compare(column("start_time"), ">=", call("time", literal(from))),
+    compare(column("start_time"), "<", call("time", literal(to))),
+  )!;
+}

@@ -161,6 +161,7 @@ function predicate(of: Predicate, statistics: MinuteStatistics, aggregate: boole
     case "phrase":
     case "exists":
       return { ...of, left: expression(of.left, statistics, aggregate) };
+    case "in-times":
     case "in-select":
       throw new Unknown();
   }

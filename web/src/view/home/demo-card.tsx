@@ -58,7 +58,7 @@ export function DemoCard(): ReactElement {
           <p className="secondary" role="status">
             Something broke
             {demo.data?.brokenSinceMs == null ? "" : ` ${formatAgo(demo.data.brokenSinceMs, serverNow())}`}. Within a
-            minute it shows here on the left; follow it to the span or line that says why.
+            minute it shows among what is wrong now; follow it to the span or line that says why.
           </p>
         ) : (
           <p className="secondary">

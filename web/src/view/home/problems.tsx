@@ -84,7 +84,7 @@ function Problem({ problem, first }: { readonly problem: HomeProblem; readonly f
             <TelemetryText text={problem.title} max={160} />
           </h3>
           <p className="secondary">
-            <TelemetryText text={problem.detail} max={400} />
+            <TelemetryText text={problem.detail} max={700} />
           </p>
         </div>
         <div className="problem-figure">
