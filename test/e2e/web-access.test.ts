@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import axe from "axe-core";
 import type { Browser, CDPSession, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openBrowser, openContext } from "./browser.ts";
@@ -9,7 +9,6 @@ import { type Place, placesOf } from "./web-addresses.ts";
 import type { Scene } from "./web-scene.ts";
 import { openWatchedPage, sendScene, settle } from "./web-watch.ts";
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const GOLDEN = join(import.meta.dirname, "golden/keyboard.txt");
 
 let browser: Browser;
@@ -47,7 +46,7 @@ describe.each([1440, 390])("access at %d px", (width) => {
   const found: string[] = [];
   beforeAll(async () => {
     const context = await openContext(browser, width);
-    await context.addInitScript(AXE);
+    await context.addInitScript(axe.source);
     ({ page, problems } = await openWatchedPage(context, server));
   });
 

@@ -58,11 +58,11 @@ const SCREENS = [
   { name: "logs-phone", path: () => "/logs?where=severity+%3E%3D+warn", width: 390, theme: "light" },
 ] as const;
 
-it.for(SCREENS)("$name looks as it did, to the byte", async ({ name, path, width, theme }, test) => {
+it.for(SCREENS)("$name looks as it did, to the byte", async ({ name, path, width, theme }, run) => {
   const version = browser.version();
   if (!UPDATE) {
     const { chromium } = JSON.parse(readFileSync(RECORDED, "utf8")) as { chromium: string };
-    if (chromium !== version) return test.skip(`the screenshots are of Chromium ${chromium}, this is ${version}`);
+    if (chromium !== version) return run.skip(`the screenshots are of Chromium ${chromium}, this is ${version}`);
   }
 
   const context = await openContext(browser, width, theme);
@@ -90,7 +90,7 @@ it.for(SCREENS)("$name looks as it did, to the byte", async ({ name, path, width
   if (UPDATE) {
     mkdirSync(GOLDEN, { recursive: true });
     writeFileSync(golden, image);
-    writeFileSync(RECORDED, `${JSON.stringify({ chromium: version })}\n`);
+    writeFileSync(RECORDED, `{ "chromium": ${JSON.stringify(version)} }\n`);
   }
   const wanted = readFileSync(golden);
   if (!wanted.equals(image)) {
