@@ -6,8 +6,9 @@ import { plainText } from "../format/hostile.ts";
 import { exact, formatQuantity, type Unit } from "../format/quantity.ts";
 import { PALETTES } from "../look/palette.ts";
 import { useTheme } from "../state/preferences.ts";
-import { useBoxSize } from "./canvas.ts";
+import { useBoxSize, useCanvasFont } from "./canvas.ts";
 import { Icon } from "./icon.tsx";
+import { joinedValues } from "./joined-values.ts";
 import "./chart.css";
 
 export interface ChartSeries {
@@ -105,6 +106,10 @@ export function Chart(props: ChartProps): ReactElement {
   useEffect(() => {
     if (width > 0) plot.current?.setSize({ width, height });
   }, [width, height]);
+  const font = useCanvasFont();
+  useEffect(() => {
+    if (font) plot.current?.redraw(false, true);
+  }, [font]);
 
   const index = at;
   const shownOf = (values: readonly (number | null)[]): number | null =>
@@ -181,11 +186,13 @@ function dataOf(
   series: readonly ChartSeries[],
   mode: "lines" | "bars",
   logarithmic: boolean,
-): (readonly number[] | (number | null)[])[] {
+): (readonly number[] | (number | null | undefined)[])[] {
   if (mode === "lines")
     return [
       times,
-      ...series.map(({ values }) => times.map((_, i) => (logarithmic && values[i] === 0 ? null : (values[i] ?? null)))),
+      ...series.map(({ values }) =>
+        joinedValues(times.map((_, i) => (logarithmic && values[i] === 0 ? null : (values[i] ?? null)))),
+      ),
     ];
   const sums: (number | null)[][] = [];
   const running = times.map(() => 0);
@@ -329,7 +336,11 @@ if (typeof document !== "undefined") {
 /** A value with no neighbour would be invisible as a line. */
 function lonely(plot: uPlot, index: number): boolean {
   const values = plot.data[index];
-  return values?.some((value, i) => value != null && values[i - 1] == null && values[i + 1] == null) ?? false;
+  return values?.some((value, i) => value != null && isBreak(values, i - 1) && isBreak(values, i + 1)) ?? false;
+}
+
+function isBreak(values: ArrayLike<number | null | undefined>, index: number): boolean {
+  return index < 0 || index >= values.length || values[index] === null;
 }
 
 /** The last bucket is not over yet: what it shows will grow. */

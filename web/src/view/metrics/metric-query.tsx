@@ -207,7 +207,13 @@ function SeriesTable({
 }): ReactElement {
   const rowHeight = useRowHeight();
   const columns = useMemo<readonly Column<Row>[]>(() => {
-    const figure = (id: string, name: string, of: (known: readonly number[]) => number | null): Column<Row> => ({
+    const figure = (
+      id: string,
+      name: string,
+      of: (known: readonly number[]) => number | null,
+      more: { readonly wideOnly?: true } = {},
+    ): Column<Row> => ({
+      ...more,
       id,
       title: name,
       width: 112,
@@ -241,8 +247,10 @@ function SeriesTable({
             }),
           )),
       figure("last", "Last", (known) => known.at(-1) ?? null),
-      figure("least", "Least", (known) => (known.length === 0 ? null : Math.min(...known))),
-      figure("mean", "Mean", (known) => (known.length === 0 ? null : known.reduce((a, b) => a + b, 0) / known.length)),
+      figure("least", "Least", (known) => (known.length === 0 ? null : Math.min(...known)), { wideOnly: true }),
+      figure("mean", "Mean", (known) => (known.length === 0 ? null : known.reduce((a, b) => a + b, 0) / known.length), {
+        wideOnly: true,
+      }),
       figure("greatest", "Greatest", (known) => (known.length === 0 ? null : Math.max(...known))),
     ];
   }, [group, metric, print, title]);

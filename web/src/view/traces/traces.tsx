@@ -90,25 +90,29 @@ export function Traces(): ReactElement {
               <StatisticsLine statistics={map.data?.statistics} busy={map.isFetching} />
             </div>
             <Answer query={map} skeleton={<SkeletonBlock height={196} />}>
-              {(data) => (
-                <Heatmap
-                  map={data}
-                  zone={question.zone}
-                  nowMs={question.nowMs}
-                  selection={selection}
-                  onSelect={(next) =>
-                    change({ select: next === null ? undefined : printSelection(next), live: undefined })
-                  }
-                  onZoom={(fromMs, toMs) =>
-                    change({
-                      from: new Date(fromMs).toISOString(),
-                      to: new Date(toMs).toISOString(),
-                      select: undefined,
-                      live: undefined,
-                    })
-                  }
-                />
-              )}
+              {(data) =>
+                data.rows === 0 ? (
+                  <div className="heatmap-none" />
+                ) : (
+                  <Heatmap
+                    map={data}
+                    zone={question.zone}
+                    nowMs={question.nowMs}
+                    selection={selection}
+                    onSelect={(next) =>
+                      change({ select: next === null ? undefined : printSelection(next), live: undefined })
+                    }
+                    onZoom={(fromMs, toMs) =>
+                      change({
+                        from: new Date(fromMs).toISOString(),
+                        to: new Date(toMs).toISOString(),
+                        select: undefined,
+                        live: undefined,
+                      })
+                    }
+                  />
+                )
+              }
             </Answer>
           </>
         )}
