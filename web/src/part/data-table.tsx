@@ -20,7 +20,8 @@ export interface Column<Row> {
   /** The heading is there for those who cannot see what the column shows. */
   readonly titleHidden?: true;
   /** Pixels, or absent for a share of what is left. */
-  readonly width?: number;
+  /** In pixels, or as a share of the table ("14%"); what is left goes to the columns without one. */
+  readonly width?: number | string;
   readonly align?: "end";
   /** The `sort` of the address that this heading asks for. */
   readonly sort?: string;

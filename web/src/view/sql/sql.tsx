@@ -18,7 +18,7 @@ import { useMoment } from "../../state/moment.ts";
 import { useTheme } from "../../state/preferences.ts";
 import { useAddress, useChange, useZone } from "../../state/question.ts";
 import { SqlEditor } from "./sql-editor.tsx";
-import { cellText, chartOf, csvOf, isNumeric, readResult, type SqlResult } from "./sql-result.ts";
+import { cellText, chartOf, columnWidths, csvOf, isNumeric, readResult, type SqlResult } from "./sql-result.ts";
 import "./sql.css";
 
 const FIRST = `SELECT
@@ -160,17 +160,22 @@ function Result({ result }: { readonly result: SqlResult }): ReactElement {
   const palette = PALETTES[useTheme()];
   const chart = useMemo(() => chartOf(result), [result]);
   const [asChart, setAsChart] = useState(true);
+  const widths = useMemo(() => columnWidths(result), [result]);
   const columns = useMemo<readonly Column<readonly unknown[]>[]>(
-    () =>
-      result.columns.map(({ name, type }, at) => ({
+    () => [
+      ...result.columns.map(({ name, type }, at) => ({
         id: `${at}`,
         title: name,
         hint: type,
+        width: widths[at]!,
         ...(isNumeric(type) ? { align: "end" as const } : {}),
-        cell: (row) =>
+        cell: (row: readonly unknown[]) =>
           row[at] === null ? <span className="faint">NULL</span> : <TelemetryText text={cellText(row[at])} max={300} />,
       })),
-    [result],
+      // Takes what is left, so that a number stays beside the name it belongs to.
+      { id: "rest", title: "", cell: () => null },
+    ],
+    [result, widths],
   );
   const numbered = useMemo(() => result.rows.map((row, i) => Object.assign([...row], { key: String(i) })), [result]);
   return (
@@ -226,7 +231,6 @@ function Result({ result }: { readonly result: SqlResult }): ReactElement {
           rows={numbered}
           rowKey={(row) => (row as (typeof numbered)[number]).key}
           rowHeight={rowHeight}
-          minWidth={result.columns.length * 130}
         />
       )}
     </>
