@@ -10,10 +10,10 @@ import { describe, expect, it } from "vitest";
 const LAYERS: readonly (readonly string[])[] = [
   ["runtime"],
   ["model", "math"],
-  ["wire", "pipeline", "journal", "plan"],
+  ["wire", "pipeline", "journal", "plan", "script", "client"],
   ["engine", "state", "access", "cache"],
   ["ingest", "query", "capture"],
-  ["alert", "load"],
+  ["alert", "load", "chaos"],
   ["heal"],
   ["api"],
   ["config"],
@@ -36,6 +36,15 @@ const VENDORS: Readonly<Record<string, readonly string[]>> = {
   yaml: ["config/"],
   "@node-rs/crc32": ["journal/"],
   zstddec: ["wire/"],
+  acorn: ["script/"],
+  astring: ["script/"],
+  "oxc-transform": ["script/"],
+  "@jridgewell/trace-mapping": ["script/"],
+  ws: ["client/", "load/"],
+  cheerio: ["load/module/html/"],
+  papaparse: ["load/module/"],
+  protobufjs: ["client/grpc/"],
+  "@kubernetes/client-node": ["chaos/kubernetes/"],
 };
 
 interface Import {
