@@ -23,7 +23,7 @@ export async function startServer(dataDir) {
     };
     child.stdout.on("data", read);
     child.stderr.on("data", read);
-    exited.then((code) => reject(new Error(`traceo exited with ${code} before it was ready:\n${output}`)));
+    void exited.then((code) => reject(new Error(`traceo exited with ${code} before it was ready:\n${output}`)));
   });
   const url = `http://127.0.0.1:${ui}`;
   const { engine } = await (await fetch(`${url}/api/status`)).json();
