@@ -32,6 +32,8 @@ export async function serveApi(
   const answer = await answerTo(proxies, request);
   clearTimeout(timer);
   if (response.headersSent) return;
+  // By this our own injector knows that `ttl_ms` is understood.
+  response.setHeader("x-traceo-fault-proxy", API_VERSION);
   if (answer.text !== undefined) {
     response.writeHead(answer.status, { "content-type": answer.type ?? "text/plain; charset=utf-8" }).end(answer.text);
   } else if (answer.document === undefined) response.writeHead(answer.status).end();
