@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { twinThreads } from "#runtime/threads.ts";
 import { threadGenerators } from "./generator-handle.ts";
 import type { ToGenerator } from "./generator-link.ts";
-import type { LoadConfig, LoadObserver, LogLine, RunControl, RunProgress, RunResult } from "./load-run.ts";
+import type { LoadConfig, LoadObserver, LogLine, RunControl, RunProgress, RunResult } from "../load-run.ts";
 import { MemoryLedger, MemorySamples } from "./memory-samples.suite.ts";
 import { type PlainFunction, plainScript } from "./plain-script.suite.ts";
 import { runLoadTest } from "./run-load-test.ts";

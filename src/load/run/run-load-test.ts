@@ -10,7 +10,7 @@ import type { GeneratorStand } from "./generator.ts";
 import { type GeneratorHandle, GeneratorLost, type StartGenerator } from "./generator-handle.ts";
 import type { GeneratorReport, Telling } from "./generator-link.ts";
 import type { Ledger, OpenLedger, SummaryContext, ThresholdStand } from "./ledger.ts";
-import type { LoadConfig, LoadObserver, RunControl, RunResult, RunStage } from "./load-run.ts";
+import type { LoadConfig, LoadObserver, RunControl, RunResult, RunStage } from "../load-run.ts";
 import { openFileLimit, refuseOpenFiles } from "./open-files.ts";
 import { mergeStands, plannedMs } from "./progress.ts";
 import { type LoopSecond, saturationOf } from "./saturation.ts";

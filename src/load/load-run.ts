@@ -1,8 +1,8 @@
-import type { OptionValues } from "../option/option-keys.ts";
-import type { Options } from "../options.ts";
-import type { LoadExitCode } from "./exit-code.ts";
-import type { ScriptSource } from "./generator-link.ts";
-import type { ThresholdStand } from "./ledger.ts";
+import type { OptionValues } from "./option/option-keys.ts";
+import type { Options } from "./options.ts";
+import type { LoadExitCode } from "./run/exit-code.ts";
+import type { ScriptSource } from "./run/generator-link.ts";
+import type { ThresholdStand } from "./run/ledger.ts";
 
 export interface LoadConfig {
   readonly source: ScriptSource;
