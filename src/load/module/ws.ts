@@ -109,7 +109,9 @@ class Socket {
     this.#act({ kind: "ping" });
   }
 
+  /** No timer fires after it. */
   close(code: unknown = 1000): void {
+    this.#timers.clear();
     this.#act({ kind: "close", code: Number(code) });
   }
 
