@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: it is code.
 import { describe, expect, it } from "vitest";
 import { asWritten, natives } from "./natives.suite.ts";
 import { openScript } from "./open-script.ts";
@@ -12,7 +13,7 @@ const FORMS: Record<string, string> = {
     const {m:{n=http.get('n').url}={}}={};log(n);for(const {u,v=http.get('v').url} of [{u:1},{u:2,v:3}])log(u+v);for(const [k,v] of Object.entries({a:1}))log(k+v);function f({a,b:[c]=[http.get('c').url]}={},...{length}){return [a,c,length].join()}log(f({a:1},2,3));log(f());log(f.length);
     try{f(null)}catch(e){log(e instanceof TypeError)}}`,
   parameters: `exports.default=()=>{const f=(a,b=a+http.get('x').url,c=()=>a+b)=>{a+='!';return c()+b};log(f(1));log(f(1,2));log(f.length);function g(a,{b}={b:http.get('g').url},...c){return a+b+c.length+arguments.length}log(g(1));log(g(1,{b:2},3,4));
-    function h(a){arguments[0]=http.get('h').url;return arguments[0]+arguments.length}log(h(1,2));class K{m(a=this.d()){return a} d(){return http.get('d').url}}log(new K().m());log(new K().m(3))}`,
+    function h(a){arguments[0]=http.get('h').url;return arguments[0]+arguments.length}log(h(1,2));const named=(p=()=>1,q=function(){http.get('q')},r=class{})=>p.name+q.name+r.name+http.get('n').url;log(named());class K{m(a=this.d()){return a} d(){return http.get('d').url}}log(new K().m());log(new K().m(3))}`,
   "return in finally": `function f(){try{return http.get('a').url}finally{log('fin');http.get('b')}}function g(){try{throw 1}catch{return http.get('c').url}finally{return 'over'}}function h(){for(const x of [1,2]){try{return x}finally{break}}}
     function i(){while(true){try{return http.get('z').url}finally{http.get('q');continue_();break}}return 'fell'}function continue_(){log('c')}exports.default=()=>{log(f());log(g());log(String(h()));log(i())}`,
   "return out of for-of closes the iterator": `function it(){let i=0;return{[Symbol.iterator](){return this},next(){return{done:i>=3,value:i++}},return(){log('closed');return{}}}}function f(){for(const x of it()){http.get('i');if(x===1)return http.get('r').url}}function g(){for(const x of it()){if(http.get('q').status)break}return 'b'}
