@@ -311,7 +311,9 @@ describe("opentelemetry", () => {
     expect(requests.map(({ url: path, headers }) => [path, headers["api-key"]])).toEqual(
       Array(2).fill(["/v1/metrics", "a b"]),
     );
-    await expect(JSON.stringify(decoded(requests[1]!.body), null, 1)).toMatchFileSnapshot("golden/opentelemetry.json.txt");
+    await expect(JSON.stringify(decoded(requests[1]!.body), null, 1)).toMatchFileSnapshot(
+      "golden/opentelemetry.json.txt",
+    );
   });
 
   it("sends them over gRPC", async () => {

@@ -66,7 +66,9 @@ describe("end-of-test summary", () => {
 
   it("exports, and writes for programs", async () => {
     const source = ended();
-    await expect(exportedSummary(summaryData(source, surroundings))).toMatchFileSnapshot("golden/summary-export.json.txt");
+    await expect(exportedSummary(summaryData(source, surroundings))).toMatchFileSnapshot(
+      "golden/summary-export.json.txt",
+    );
     const machine = machineSummary(summaryReport(source, "compact"), {
       script: "shop.js",
       durationMs: RUN_DURATION_MS,
