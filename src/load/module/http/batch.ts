@@ -32,13 +32,19 @@ function prepareEntry(user: LoadUser, key: string, entry: unknown): Prepared {
     if (entry.length < 2) throw new TypeError(`the batch request ${key} needs a method and a URL`);
     return prepare(user, methodText(entry[0]), entry[1], entry[2], entry[3]);
   }
-  if (typeof entry === "object" && entry !== null && "url" in entry && ("method" in entry || "params" in entry || "body" in entry)) {
+  if (
+    typeof entry === "object" &&
+    entry !== null &&
+    "url" in entry &&
+    ("method" in entry || "params" in entry || "body" in entry)
+  ) {
     const { method, url, body, params } = entry as Readonly<Record<string, unknown>>;
     return prepare(user, method === undefined || method === null ? "GET" : methodText(method), url, body, params);
   }
   if (entry === undefined || entry === null) throw new TypeError(`invalid batch request ${key}`);
   // A plain object with a URL alone is a request as well; an HttpUrl is one by itself.
-  if (typeof entry === "object" && "url" in entry && !("name" in entry)) return prepare(user, "GET", entry.url, undefined, undefined);
+  if (typeof entry === "object" && "url" in entry && !("name" in entry))
+    return prepare(user, "GET", entry.url, undefined, undefined);
   return prepare(user, "GET", entry, undefined, undefined);
 }
 
@@ -47,7 +53,10 @@ export function methodText(method: unknown): string {
 }
 
 /** Sends all, never more at once than the limits say. In the order given, as far as the limits let them start. */
-export async function performBatch(batch: BatchOperation, signal: AbortSignal | undefined): Promise<readonly HttpOutcome[]> {
+export async function performBatch(
+  batch: BatchOperation,
+  signal: AbortSignal | undefined,
+): Promise<readonly HttpOutcome[]> {
   const outcomes = new Array<HttpOutcome>(batch.requests.length);
   const waiting = batch.requests.map((operation, index) => ({ operation, index, host: hostOf(operation) }));
   const underWay = new Map<string, number>();

@@ -34,7 +34,10 @@ function packOnce(body: Uint8Array, coding: Coding): Uint8Array {
     case "br":
       return zlib.brotliCompressSync(body, { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 5 } });
     case "zstd":
-      return (zlib as { readonly zstdCompressSync?: (bytes: Uint8Array) => Uint8Array }).zstdCompressSync?.(body) ?? storedZstd(body);
+      return (
+        (zlib as { readonly zstdCompressSync?: (bytes: Uint8Array) => Uint8Array }).zstdCompressSync?.(body) ??
+        storedZstd(body)
+      );
   }
 }
 

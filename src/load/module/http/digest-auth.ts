@@ -36,7 +36,9 @@ export function answerDigest(
   const first = isSession ? hash(`${secret}:${nonce}:${clientNonce}`) : secret;
   const second = hash(qop === "auth-int" ? `${method}:${path}:${hash(body ?? "")}` : `${method}:${path}`);
   const count = "00000001";
-  const response = hash(qop === "" ? `${first}:${nonce}:${second}` : `${first}:${nonce}:${count}:${clientNonce}:${qop}:${second}`);
+  const response = hash(
+    qop === "" ? `${first}:${nonce}:${second}` : `${first}:${nonce}:${count}:${clientNonce}:${qop}:${second}`,
+  );
 
   const quote = (text: string): string => `"${text.replace(/["\\]/g, "\\$&").replace(/[\r\n]/g, "")}"`;
   const parts = [

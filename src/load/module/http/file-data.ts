@@ -57,9 +57,9 @@ function fieldText(value: unknown): string {
   return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
 }
 
-/** Go's url.QueryEscape. */
+/** Go's url.QueryEscape; half a surrogate pair becomes U+FFFD. */
 function escaped(text: string): string {
-  return encodeURIComponent(text.toWellFormed())
+  return encodeURIComponent(Buffer.from(text).toString())
     .replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`)
     .replaceAll("%20", "+");
 }
@@ -80,5 +80,7 @@ function multipart(fields: readonly (readonly [name: string, value: unknown])[])
 }
 
 function quoted(text: string): string {
-  return text.replace(/["\\\r\n]/g, (mark) => (mark === '"' ? "%22" : mark === "\\" ? "\\\\" : mark === "\r" ? "%0D" : "%0A"));
+  return text.replace(/["\\\r\n]/g, (mark) =>
+    mark === '"' ? "%22" : mark === "\\" ? "\\\\" : mark === "\r" ? "%0D" : "%0A",
+  );
 }

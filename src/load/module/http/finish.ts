@@ -24,7 +24,8 @@ export function finish(user: LoadUser, outcome: HttpOutcome, prepared: Prepared)
     answer = last.answer;
     trouble = outcome.error;
     for (const hop of outcome.hops)
-      if (hop !== last) record(user, prepared, hop.request.method, shown(hop.request.url), hop.answer, undefined, hop.isChallenge);
+      if (hop !== last)
+        record(user, prepared, hop.request.method, shown(hop.request.url), hop.answer, undefined, hop.isChallenge);
     if (outcome.isStopped)
       host.run.log(
         "warn",
@@ -108,7 +109,11 @@ function record(
   const status = isHttpFailure(answer) ? 0 : answer.status;
   const { expected } = prepared;
   const isGood =
-    expected === null ? undefined : isChallenge ? status === 401 : failure === undefined && isExpected(expected, status);
+    expected === null
+      ? undefined
+      : isChallenge
+        ? status === 401
+        : failure === undefined && isExpected(expected, status);
   outcomeTags.status = status;
   outcomeTags.ip = answer.remoteIp;
   outcomeTags.isExpected = isGood;
@@ -149,9 +154,17 @@ function debug(user: LoadUser, prepared: Prepared, outcome: HttpOutcome): void {
       : { pathname: request.url, search: "", host: "" };
     const lines = request.headers.map(([name, value]) => `${name}: ${value}\r\n`).join("") + (request.extraHead ?? "");
     const sent = withBodies && request.body !== undefined ? Buffer.from(request.body).toString("utf8") : "";
-    user.host.run.log("info", `Request:\n${request.method} ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\n${lines}\r\n${sent}`, user);
+    user.host.run.log(
+      "info",
+      `Request:\n${request.method} ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\n${lines}\r\n${sent}`,
+      user,
+    );
     if (isHttpFailure(answer)) continue;
     const body = withBodies ? Buffer.from(answer.body).toString("utf8") : "";
-    user.host.run.log("info", `Response:\n${answer.protocol} ${answer.status} ${answer.statusText}\r\n${answer.head}\r\n\r\n${body}`, user);
+    user.host.run.log(
+      "info",
+      `Response:\n${answer.protocol} ${answer.status} ${answer.statusText}\r\n${answer.head}\r\n\r\n${body}`,
+      user,
+    );
   }
 }

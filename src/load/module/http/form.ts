@@ -16,7 +16,9 @@ export function formRequest(response: Response, options: unknown): Led {
   const submitSelector = textOr(given["submitSelector"], '[type="submit"]');
   const form = response.html(formSelector).first();
   if (form.size() === 0)
-    throw new Error(`no form found for selector ${JSON.stringify(formSelector)} in response ${JSON.stringify(response.url)}`);
+    throw new Error(
+      `no form found for selector ${JSON.stringify(formSelector)} in response ${JSON.stringify(response.url)}`,
+    );
   const method = (form.attr("method") ?? "GET").toUpperCase();
   const action = form.attr("action");
   const url = new URL(action === undefined || action === "" ? response.url : action, response.url);
@@ -39,7 +41,9 @@ export function linkRequest(response: Response, options: unknown): Led {
   const selector = textOr(given["selector"], "a[href]");
   const link: Selection = response.html(selector).first();
   if (link.size() === 0)
-    throw new Error(`no element found for selector ${JSON.stringify(selector)} in response ${JSON.stringify(response.url)}`);
+    throw new Error(
+      `no element found for selector ${JSON.stringify(selector)} in response ${JSON.stringify(response.url)}`,
+    );
   const href = link.attr("href");
   if (href === undefined)
     throw new Error(

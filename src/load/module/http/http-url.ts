@@ -17,10 +17,11 @@ export class HttpUrl {
 export function url(strings: readonly string[], ...values: unknown[]): HttpUrl {
   let made = "";
   for (const [index, text] of strings.entries()) made += index < values.length ? text + String(values[index]) : text;
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the name keeps the place, not the value.
   return new HttpUrl(made, strings.join("${}"));
 }
 
-/** The first two names stand in front of an `@` only; tags and logs show neither. */
+/** User and password, which a URL may hold, are shown by neither tags nor logs. */
 export function withoutSecrets(url: string): string {
   return url.replace(/^([a-z]+:\/\/)[^/?#@]*@/i, "$1****:****@");
 }

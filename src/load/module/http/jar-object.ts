@@ -24,7 +24,9 @@ export class CookieJar {
     const expires = options?.["expires"];
     const expiresUnixMs = expires === undefined || expires === null ? 0 : Date.parse(String(expires));
     if (Number.isNaN(expiresUnixMs))
-      throw new Error(`unable to parse "expires" date string "${String(expires)}" to a time; use "Mon, 02 Jan 2006 15:04:05 GMT"`);
+      throw new Error(
+        `unable to parse "expires" date string "${String(expires)}" to a time; use "Mon, 02 Jan 2006 15:04:05 GMT"`,
+      );
     const maxAge = Number(options?.["max_age"] ?? 0);
     return setCookie(
       jarOf(this),

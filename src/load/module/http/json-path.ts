@@ -13,13 +13,57 @@ export function parseJson(text: string): unknown {
     return JSON.parse(text);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    const position = Number(/position (\d+)/.exec(message)?.[1] ?? (message.includes("end of JSON") ? text.length : Number.NaN));
-    if (Number.isNaN(position)) throw new Error(`cannot parse json: ${message}`, { cause: error });
+    const position = firstFault(text);
     const before = text.slice(0, position).split("\n");
     throw new Error(
       `cannot parse json due to an error at line ${before.length}, character ${before.at(-1)!.length + 1}, error: ${message}`,
       { cause: error },
     );
+  }
+}
+
+const SPACE = /[ \t\n\r]*/y;
+const SCALAR =
+  /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
+
+/** Where a text stops being JSON: V8's messages do not always tell. */
+function firstFault(text: string): number {
+  const closers: string[] = [];
+  let at = 0;
+  let wants: "value" | "first" | "key" | "colon" | "next" = "value";
+  for (;;) {
+    SPACE.lastIndex = at;
+    SPACE.test(text);
+    at = SPACE.lastIndex;
+    const mark = text[at];
+    if (mark === undefined) return at;
+    const closer: string | undefined = closers.at(-1);
+    if (wants === "next" && closer === undefined) return at;
+    if ((wants === "next" || wants === "first") && mark === closer) {
+      closers.pop();
+      wants = "next";
+      at++;
+    } else if (wants === "next") {
+      if (mark !== ",") return at;
+      wants = closer === "}" ? "key" : "value";
+      at++;
+    } else if (wants === "colon") {
+      if (mark !== ":") return at;
+      wants = "value";
+      at++;
+    } else {
+      const isKey: boolean = wants === "key" || (wants === "first" && closer === "}");
+      if (!isKey && (mark === "{" || mark === "[")) {
+        closers.push(mark === "{" ? "}" : "]");
+        wants = "first";
+        at++;
+        continue;
+      }
+      SCALAR.lastIndex = at;
+      if ((isKey && mark !== '"') || !SCALAR.test(text)) return at;
+      at = SCALAR.lastIndex;
+      wants = isKey ? "colon" : "next";
+    }
   }
 }
 
@@ -47,7 +91,13 @@ function select(value: unknown, path: string, depth: number): unknown {
   return select((value as Record<string, unknown>)[key], rest, depth + 1);
 }
 
-function selectInArray(values: readonly unknown[], part: string, separator: string, rest: string, depth: number): unknown {
+function selectInArray(
+  values: readonly unknown[],
+  part: string,
+  separator: string,
+  rest: string,
+  depth: number,
+): unknown {
   if (part === "#") {
     if (separator !== ".") return select(values.length, rest, depth + 1);
     // After a dot the rest is asked of each element; what follows a pipe, of the result.
@@ -64,7 +114,11 @@ function selectInArray(values: readonly unknown[], part: string, separator: stri
     if (separator !== "." || rest === "") return select(all, rest, depth + 1);
     if (rest.startsWith("#") || rest.startsWith("@")) return select(all, rest, depth + 1);
     const { inner, outer } = splitAtPipe(rest);
-    return select(all.map((one) => select(one, inner, depth + 1)).filter((one) => one !== undefined), outer, depth + 1);
+    return select(
+      all.map((one) => select(one, inner, depth + 1)).filter((one) => one !== undefined),
+      outer,
+      depth + 1,
+    );
   }
   return /^\d+$/.test(part) ? select(values[Number(part)], rest, depth + 1) : undefined;
 }
@@ -205,7 +259,8 @@ function literalOf(text: string): string | number | boolean | null {
   if (text === "true") return true;
   if (text === "false") return false;
   if (text === "null") return null;
-  if (text.startsWith('"')) return text.slice(1, text.endsWith('"') && text.length > 1 ? -1 : undefined).replace(/\\(.)/g, "$1");
+  if (text.startsWith('"'))
+    return text.slice(1, text.endsWith('"') && text.length > 1 ? -1 : undefined).replace(/\\(.)/g, "$1");
   return text !== "" && !Number.isNaN(Number(text)) ? Number(text) : text;
 }
 

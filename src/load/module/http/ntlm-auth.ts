@@ -28,7 +28,8 @@ export function answerNtlm(
   nowUnixMs: number = systemClock.nowMs(),
 ): string | undefined {
   const challenge = Buffer.from(challengeBase64, "base64");
-  if (challenge.length < 48 || !challenge.subarray(0, 8).equals(SIGNATURE) || challenge.readUInt32LE(8) !== 2) return undefined;
+  if (challenge.length < 48 || !challenge.subarray(0, 8).equals(SIGNATURE) || challenge.readUInt32LE(8) !== 2)
+    return undefined;
   const serverChallenge = challenge.subarray(24, 32);
   const infoLength = challenge.readUInt16LE(40);
   const infoAt = challenge.readUInt32LE(44);
@@ -39,7 +40,14 @@ export function answerNtlm(
   const key = hmac(md4(utf16(credentials.password)), utf16(user.toUpperCase() + domain));
   const serverTime = timestampOf(targetInfo);
   const time = serverTime ?? windowsTime(nowUnixMs);
-  const blob = Buffer.concat([Buffer.from([1, 1, 0, 0, 0, 0, 0, 0]), time, random, Buffer.alloc(4), targetInfo, Buffer.alloc(4)]);
+  const blob = Buffer.concat([
+    Buffer.from([1, 1, 0, 0, 0, 0, 0, 0]),
+    time,
+    random,
+    Buffer.alloc(4),
+    targetInfo,
+    Buffer.alloc(4),
+  ]);
   const ntAnswer = Buffer.concat([hmac(key, serverChallenge, blob), blob]);
   // With the server's time in the challenge the older answer is left empty ([MS-NLMP] 3.1.5.1.2).
   const lmAnswer =

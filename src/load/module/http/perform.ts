@@ -1,9 +1,9 @@
 import { type HttpAnswer, type HttpRequest, isHttpFailure } from "#client/exchange.ts";
 import { headerValue, headerValues } from "#client/response-head.ts";
+import { systemClock } from "#runtime/clock.ts";
 import { clientOf } from "./client-of.ts";
 import { cookiePair, parseSetCookie } from "./cookie.ts";
 import { answerDigest } from "./digest-auth.ts";
-import { systemClock } from "#runtime/clock.ts";
 import { cookiesFor, copyOf, type Jar, setCookie } from "./jar.ts";
 import { answerNtlm, negotiateMessage } from "./ntlm-auth.ts";
 import type { Hop, HttpOperation, HttpOutcome, Journey, RequestCookie } from "./operation.ts";
@@ -15,7 +15,9 @@ export function perform(operation: HttpOperation, signal: AbortSignal | undefine
   const { client, request, pool } = operation;
   return clientOf(client)
     .exchange(request, pool, signal)
-    .then((answer) => (isRedirect(answer) ? follow(operation, [hopOf(operation, answer)], signal) : answer));
+    .then((answer): HttpOutcome | Promise<HttpOutcome> =>
+      isRedirect(answer) ? follow(operation, [hopOf(operation, answer)], signal) : answer,
+    );
 }
 
 async function performSlowly(operation: HttpOperation, signal: AbortSignal | undefined): Promise<HttpOutcome> {
@@ -36,7 +38,9 @@ async function performSlowly(operation: HttpOperation, signal: AbortSignal | und
     return isRedirect(answer) ? await follow(operation, [hopOf(operation, answer)], signal) : answer;
   }
   const hops = await authenticate(operation, request, signal);
-  return isRedirect(hops.at(-1)!.answer) ? await follow(operation, hops, signal) : { hops, error: undefined, isStopped: false };
+  return isRedirect(hops.at(-1)!.answer)
+    ? await follow(operation, hops, signal)
+    : { hops, error: undefined, isStopped: false };
 }
 
 function hopOf(operation: HttpOperation, answer: HttpAnswer): Hop {
@@ -50,7 +54,11 @@ function left(operation: HttpOperation, startUnixMs: number): number {
   return Math.max(1, operation.request.timeoutMs - (performance.timeOrigin + performance.now() - startUnixMs));
 }
 
-async function authenticate(operation: HttpOperation, request: HttpRequest, signal: AbortSignal | undefined): Promise<Hop[]> {
+async function authenticate(
+  operation: HttpOperation,
+  request: HttpRequest,
+  signal: AbortSignal | undefined,
+): Promise<Hop[]> {
   const { auth, credentials, pool, sentCookies } = operation;
   const startUnixMs = performance.timeOrigin + performance.now();
   const client = clientOf(operation.client);
@@ -83,7 +91,9 @@ async function authenticate(operation: HttpOperation, request: HttpRequest, sign
   const first = await send(undefined, true);
   if (isHttpFailure(first) || first.status !== 401) return hops;
   const scheme = ["NTLM", "Negotiate"].find((name) =>
-    headerValues(first.head, "www-authenticate").some((offer) => offer.split(" ")[0]!.toLowerCase() === name.toLowerCase()),
+    headerValues(first.head, "www-authenticate").some(
+      (offer) => offer.split(" ")[0]!.toLowerCase() === name.toLowerCase(),
+    ),
   );
   if (scheme === undefined) return hops;
   const second = await send(`${scheme} ${negotiateMessage()}`, true);
@@ -113,9 +123,10 @@ async function follow(operation: HttpOperation, hops: Hop[], signal: AbortSignal
     if (isHttpFailure(answer) || !isRedirect(answer)) return { hops, error: undefined, isStopped: false };
     const location = headerValue(answer.head, "location");
     if (location === undefined || location === "") return { hops, error: undefined, isStopped: false };
-    if (count >= operation.maxRedirects) return { hops, error: undefined, isStopped: count > 0 || operation.maxRedirects > 0 };
+    if (count >= operation.maxRedirects)
+      return { hops, error: undefined, isStopped: count > 0 || operation.maxRedirects > 0 };
     const from = new URL(request.url);
-    if (!URL.canParse(location, from))
+    if (!URL.canParse(location, request.url))
       return {
         hops,
         error: { errorCode: 1000, error: `failed to parse Location header ${JSON.stringify(location)}` },
@@ -158,14 +169,14 @@ function nextRequest(
     return keepsMethod || !name.startsWith("Content-");
   });
   if (!(from.protocol === "https:" && to.protocol === "http:")) {
-    const referer = new URL(from);
+    const referer = new URL(from.href);
     referer.username = "";
     referer.password = "";
     referer.hash = "";
     headers.push(["Referer", referer.href]);
   }
   const sentCookies = requestCookies(jar, to, operation.cookies, systemClock.nowMs());
-  const url = new URL(to);
+  const url = new URL(to.href);
   url.username = "";
   url.password = "";
   url.hash = "";
@@ -202,7 +213,8 @@ export function requestCookies(
 
 export function extraHead(cookies: readonly RequestCookie[], traceparent: string | undefined): string {
   let lines = "";
-  if (cookies.length > 0) lines += `Cookie: ${cookies.map(({ name, value }) => cookiePair(name, value)).join("; ")}\r\n`;
+  if (cookies.length > 0)
+    lines += `Cookie: ${cookies.map(({ name, value }) => cookiePair(name, value)).join("; ")}\r\n`;
   if (traceparent !== undefined) lines += `Traceparent: ${traceparent}\r\n`;
   return lines;
 }

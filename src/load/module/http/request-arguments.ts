@@ -7,7 +7,7 @@ import { durationMs } from "./duration.ts";
 import { ExpectedStatuses } from "./expected-statuses.ts";
 import { encodeBody } from "./file-data.ts";
 import { canonicalName } from "./header-name.ts";
-import { type HttpUser, httpUserOf } from "./http-run.ts";
+import { httpUserOf } from "./http-run.ts";
 import { HttpUrl, withoutSecrets } from "./http-url.ts";
 import type { Jar } from "./jar.ts";
 import { jarBehind } from "./jar-object.ts";
@@ -85,7 +85,7 @@ export function prepare(user: LoadUser, method: string, place: unknown, body: un
   const { options } = host;
   const text = place instanceof HttpUrl ? place.url : typeof place === "string" ? place : urlText(place);
   const known = knownUrl(text);
-  const given = readParams(user, http, params);
+  const given = readParams(params);
   let tags = host.tags;
   let name = place instanceof HttpUrl ? place.name : undefined;
   if (given !== undefined)
@@ -199,7 +199,7 @@ interface GivenParams {
 
 const NONE: readonly never[] = [];
 
-function readParams(user: LoadUser, http: HttpUser, params: unknown): GivenParams | undefined {
+function readParams(params: unknown): GivenParams | undefined {
   if (params === undefined || params === null) return undefined;
   if (typeof params !== "object") throw new TypeError(`params must be an object, not ${typeof params}`);
   const given = params as Readonly<Record<string, unknown>>;

@@ -2,8 +2,8 @@ import { STATUS_CODES } from "node:http";
 import { type HttpAnswer, type HttpRequest, isHttpFailure } from "#client/exchange.ts";
 import { headerFields, headerValues } from "#client/response-head.ts";
 import { arrayBufferOf } from "../bytes.ts";
-import type { Selection } from "../html/selection.ts";
 import { parseDocument } from "../html/html-module.ts";
+import type { Selection } from "../html/selection.ts";
 import { parseSetCookie } from "./cookie.ts";
 import { canonicalName } from "./header-name.ts";
 import { parseJson, selectJson } from "./json-path.ts";
@@ -193,7 +193,9 @@ export class Response {
     if (this.#json === UNREAD) {
       const { body } = this;
       if (body === null)
-        throw new Error("the body is null so we can't transform it to JSON - this likely was because of a request error getting the response");
+        throw new Error(
+          "the body is null so we can't transform it to JSON - this likely was because of a request error getting the response",
+        );
       this.#json = parseJson(typeof body === "string" ? body : Buffer.from(body).toString("utf8"));
     }
     return selector === undefined || selector === null ? this.#json : selectJson(this.#json, String(selector));
@@ -202,7 +204,9 @@ export class Response {
   html(selector?: string): Selection {
     const { body } = this;
     if (body === null)
-      throw new Error("the body is null so we can't transform it to HTML - this likely was because of a request error getting the response");
+      throw new Error(
+        "the body is null so we can't transform it to HTML - this likely was because of a request error getting the response",
+      );
     const document = parseDocument(typeof body === "string" ? body : Buffer.from(body).toString("utf8"), this.url);
     return selector === undefined || selector === null ? document : document.find(String(selector));
   }
