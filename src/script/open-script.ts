@@ -1,6 +1,7 @@
 import { dirname, isAbsolute, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import vm from "node:vm";
+import { linkBuiltins } from "./realm/builtins.ts";
 import { Context, runtime } from "./realm/context.ts";
 import { type Coroutine, startAsync } from "./realm/coroutine.ts";
 import { realmGlobals } from "./realm/globals.ts";
@@ -98,6 +99,7 @@ class OpenScript implements Script {
   readonly #realm: Realm;
 
   constructor(options: ScriptOptions) {
+    linkBuiltins();
     this.#options = options;
     this.#sharedGlobals = realmGlobals(options.globals);
     const names = new Set<string>();

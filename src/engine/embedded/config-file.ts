@@ -61,6 +61,8 @@ function usersXml(config: EngineConfig): string {
     <compile_expressions>0</compile_expressions>
     <compile_aggregate_expressions>0</compile_aggregate_expressions>
     <compile_sort_description>0</compile_sort_description>
+    <!-- Parameters are SET as text; what people write is shorter (api/routes/sql.ts). -->
+    <max_query_size>${32 << 20}</max_query_size>
   </default></profiles>
   <quotas><default/></quotas>
   <roles>

@@ -584,7 +584,7 @@ export class Rewriter {
       callee.computed
         ? [self, "[", this.#expression(callee.property), "]"]
         : [self, { start: callee.object.end, end: callee.end }];
-    if (callee.object.type === "Super") return { pieces: ["this,", this.#generic(callee)], at };
+    if (callee.object.type === "Super") return { pieces: ["this,", this.#member(callee)], at };
     if (
       callee.property.type === "PrivateIdentifier" &&
       this.#privates.some((names) => names.has(callee.property.name))

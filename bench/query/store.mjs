@@ -1,0 +1,76 @@
+// Fills a data directory with spans and log lines through the loader's own recipes, and says what is in it to ask for.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { openEmbeddedEngine } from "../../dist/engine/embedded/embedded-engine.js";
+import { insertLoad, newestLoad } from "../../dist/engine/load.js";
+import { readRows } from "../../dist/engine/rows.js";
+import { migrate } from "../../dist/engine/schema/migrate.js";
+import { sampleBlockSql } from "../../dist/engine/staged-sample.js";
+
+const ROWS = 65_536;
+const DAY_MS = 86_400_000;
+
+/**
+ * `rows` spans and as many log lines, in the order of time over 24 hours. A directory that was filled before is used as it
+ * is, which is quicker; then the 24 hours are those before it was filled.
+ */
+export async function fillStore(dataDir, rows, print) {
+  const notes = join(dataDir, "bench-query.json");
+  if (existsSync(notes)) return JSON.parse(readFileSync(notes, "utf8"));
+  const toMs = Math.floor(Date.now() / 60_000) * 60_000;
+  const fromMs = toMs - DAY_MS;
+  const loads = Math.ceil(rows / ROWS);
+  const started = performance.now();
+  const engine = await openEmbeddedEngine({ dataDir: join(dataDir, "engine") });
+  try {
+    await migrate(engine);
+    let load = await newestLoad(engine, ["spans", "logs"]);
+    for (let at = 0; at < loads; at++) {
+      const fromUnixMs = fromMs + Math.floor((at * DAY_MS) / loads);
+      const overMs = Math.floor(DAY_MS / loads);
+      const dates = [
+        ...new Set([fromUnixMs, fromUnixMs + overMs].map((ms) => new Date(ms).toISOString().slice(0, 10))),
+      ];
+      const blocks = await Promise.all(
+        ["spans", "logs"].map(async (kind) => {
+          const sql = sampleBlockSql(kind, { rows: ROWS, seed: at + 1, fromUnixMs, overMs });
+          return { kind, parts: [(await engine.read({ sql, format: "Native" })).bytes], dates };
+        }),
+      );
+      await insertLoad(engine, ++load, blocks);
+    }
+    const insertSeconds = (performance.now() - started) / 1000;
+    await merged(engine);
+    const traces = await readRows(engine, "SELECT trace_id FROM traces ORDER BY cityHash64(trace_id) LIMIT 200");
+    const parts = await readRows(
+      engine,
+      "SELECT table, toString(count()), toString(sum(rows)), toString(sum(bytes_on_disk)) FROM system.parts WHERE active AND database = currentDatabase() AND rows > 0 GROUP BY table ORDER BY table",
+    );
+    print({
+      figure: "store",
+      rows: loads * ROWS,
+      insertSeconds: Math.round(insertSeconds),
+      settledSeconds: Math.round((performance.now() - started) / 1000),
+      tables: Object.fromEntries(
+        parts.map(([table, count, of, bytes]) => [
+          table,
+          { parts: Number(count), rows: Number(of), megabytes: Math.round(Number(bytes) / 1e6) },
+        ]),
+      ),
+    });
+    const store = { fromMs, toMs, loads, rowsPerLoad: ROWS, traces: traces.map(([id]) => id) };
+    writeFileSync(notes, JSON.stringify(store));
+    return store;
+  } finally {
+    await engine[Symbol.asyncDispose]();
+  }
+}
+
+/** Resolves when no merge has run for two seconds, at most five minutes later. */
+async function merged(engine) {
+  for (let still = 0, waited = 0; still < 10 && waited < 1500; waited++) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const [row] = await readRows(engine, "SELECT toString(count()) FROM system.merges");
+    still = row[0] === "0" ? still + 1 : 0;
+  }
+}
