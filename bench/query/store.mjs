@@ -9,6 +9,8 @@ import { sampleBlockSql } from "../../dist/engine/staged-sample.js";
 
 const ROWS = 65_536;
 const DAY_MS = 86_400_000;
+/** Blocks are made in the engine too, which the program never does: more memory than it is given there. */
+const ROOM_TO_FILL = { memoryLimitBytes: 1_500_000_000, ownMemoryLimitBytes: 3_000_000_000 };
 
 /**
  * `rows` spans and as many log lines, in the order of time over 24 hours. A directory that was filled before is used as it
@@ -21,7 +23,7 @@ export async function fillStore(dataDir, rows, print) {
   const fromMs = toMs - DAY_MS;
   const loads = Math.ceil(rows / ROWS);
   const started = performance.now();
-  const engine = await openEmbeddedEngine({ dataDir: join(dataDir, "engine") });
+  const engine = await openEmbeddedEngine({ dataDir: join(dataDir, "engine"), ...ROOM_TO_FILL });
   try {
     await migrate(engine);
     let load = await newestLoad(engine, ["spans", "logs"]);
@@ -37,7 +39,9 @@ export async function fillStore(dataDir, rows, print) {
           return { kind, parts: [(await engine.read({ sql, format: "Native" })).bytes], dates };
         }),
       );
-      await insertLoad(engine, ++load, blocks);
+      await insertLoad(engine, ++load, blocks).catch((error) => {
+        throw new Error(`load ${load}: ${engine.status().lastFailure ?? "the engine is up"}`, { cause: error });
+      });
     }
     const insertSeconds = (performance.now() - started) / 1000;
     await merged(engine);
