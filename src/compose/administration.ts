@@ -6,7 +6,7 @@ import { backupFolder } from "./open-engine.ts";
 import type { Store } from "./store.ts";
 
 /** What an administrator may do to the store. What was acknowledged before is loaded first, so that nothing comes after. */
-export function administer({ engine, ingest }: Store, dataDir: string): Administration {
+export function administer({ engine, ingest }: Pick<Store, "engine" | "ingest">, dataDir: string): Administration {
   return {
     backup: async (name) => {
       await ingest.flush();

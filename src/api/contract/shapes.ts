@@ -17,6 +17,8 @@ export interface Problem {
   readonly remedy: string;
   readonly position?: number;
   readonly retryAfterSeconds?: number;
+  /** Of a request that failed by a mistake of the server: the same stands in its log. */
+  readonly requestId?: string;
 }
 
 /** How an answer came about; shown under every list and chart. */
@@ -144,6 +146,22 @@ export interface Operations {
     readonly p95Ns: number | null;
     readonly p99Ns: number | null;
     readonly rate: Sparkline;
+  }[];
+  readonly statistics: Statistics;
+}
+
+/**
+ * GET /api/deploys?from&to&service: when a version of a service was first seen, as marks on charts. What ran a day before
+ * `from` already is no deploy; an earlier version that comes back is none either.
+ */
+export interface Deploys {
+  /** Oldest first. */
+  readonly deploys: readonly {
+    readonly service: string;
+    readonly version: string;
+    /** The version that was seen first before it; null where the service is as new as its version. */
+    readonly previous: string | null;
+    readonly timeMs: number;
   }[];
   readonly statistics: Statistics;
 }
