@@ -32,8 +32,8 @@ const VENDORS: Readonly<Record<string, readonly string[]>> = {
   pg: ["state/postgres/"],
   hono: ["api/"],
   "@hono/node-server": ["api/"],
-  zod: ["api/", "config/"],
-  yaml: ["config/"],
+  zod: ["api/", "config/", "chaos/"],
+  yaml: ["config/", "chaos/"],
   "@node-rs/crc32": ["journal/"],
   zstddec: ["wire/"],
   acorn: ["script/"],
@@ -44,7 +44,6 @@ const VENDORS: Readonly<Record<string, readonly string[]>> = {
   cheerio: ["load/module/html/"],
   papaparse: ["load/module/"],
   protobufjs: ["client/grpc/"],
-  "@kubernetes/client-node": ["chaos/kubernetes/"],
 };
 
 interface Import {

@@ -4,6 +4,7 @@ import { createApi } from "#api/app.ts";
 import { QUICK, request, setUpWorkshop, withMethods } from "#ingest/ingest.suite.ts";
 import { systemClock } from "#runtime/clock.ts";
 import { Failure } from "#runtime/failure.ts";
+import { openMemoryDocuments } from "#state/memory/memory-documents.ts";
 import { buildTraces } from "#wire/otlp-build.ts";
 import { administer } from "./administration.ts";
 
@@ -28,7 +29,7 @@ describe("administration over the API", () => {
       version: "0.0.0-test",
       addresses: { ui: "http://127.0.0.1:7070", otlpHttp: "http://127.0.0.1:4318", otlpGrpc: "off" },
       disk: () => ({ usedBytes: 1, budgetBytes: null, freeBytes: 2 }),
-      administration: administer({ engine, ingest }, workshop.work),
+      administration: administer({ engine, ingest, documents: openMemoryDocuments(systemClock) }, workshop.work),
     });
     const ask = async (path: string, method = "GET"): Promise<{ status: number; answer: unknown }> => {
       const asked = new Request(`http://127.0.0.1:7070${path}`, { method, headers: { host: "127.0.0.1:7070" } });

@@ -96,6 +96,7 @@ async function openJournals(
       directory: join(dataDir, "journal", signal),
       segmentBytes: settings.journal.segment,
       limitBytes: settings.journal.limit,
+      reserveBytes: settings.journal.reserve,
       clock,
     });
     const { records, tornBytes, damaged } = journal.recovery;

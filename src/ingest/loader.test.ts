@@ -5,6 +5,7 @@ import type { Journal, JournalRecord, SequencedRecord } from "#journal/journal.t
 import { openMemoryJournal } from "#journal/memory/memory-journal.ts";
 import { openSegmentJournal } from "#journal/segment/segment-journal.ts";
 import type { Signal } from "#model/batch.ts";
+import { ManualClock } from "#runtime/clock.ts";
 import { systemDisk } from "#runtime/disk-system.ts";
 import { Failure } from "#runtime/failure.ts";
 import { twinThreads } from "#runtime/threads.ts";
@@ -103,6 +104,42 @@ describe("loading through the engine's failures", () => {
     expect(await statistics("quarantined")).toBe(100);
     expect(ingest.ledger().traces).toMatchObject({ received: 180, stored: 100, dropped: 80, missing: 0 });
     await expect(ingest.replayQuarantined(entry!.name)).rejects.toMatchObject({ code: "not-found" });
+  });
+});
+
+describe("a journal that starts anew beside the data of an earlier one", () => {
+  it("goes on from the newest load, so that none of its loads is taken for one that is there already", async () => {
+    {
+      await using under = await open();
+      await under.ingest.accept(request("traces", buildTraces({ records: 30, idPrefix: "fa" })));
+      await under.ingest.flush();
+    }
+    const newest = async () => Number((await one("SELECT max(load) FROM spans"))[0]);
+    const before = await newest();
+    // A lost journal, and a clock set back: the first load would have exactly the number of the newest rows. Its first insert
+    // fails, so that the engine is asked whether it has the load.
+    const traces = await openMemoryJournal({ clock: new ManualClock(before - 1) });
+    const { engine } = faulty((call) => (call === 1 ? "before" : undefined));
+    await using under = await open({ journals: await journalsWith(traces), engine, settings: QUICK });
+    await under.ingest.accept(request("traces", buildTraces({ records: 40, idPrefix: "fb" })));
+    await under.ingest.flush();
+    expect([await spansOf("fa"), await spansOf("fb")]).toEqual([exactly(30), exactly(40)]);
+    expect(await newest()).toBeGreaterThan(before);
+  });
+
+  it("waits for the engine to name the newest load rather than guess", async () => {
+    let refused = 0;
+    const engine = withMethods(workshop.engine, {
+      read: async (read, ...given) => {
+        if (read.sql.startsWith("SELECT max(load)") && refused++ < 3) throw new Failure("query-limit", "no memory");
+        return await workshop.engine.read(read, ...given);
+      },
+    });
+    await using under = await open({ engine, settings: QUICK });
+    await under.ingest.accept(request("traces", buildTraces({ records: 10, idPrefix: "fc" })));
+    await under.ingest.flush();
+    expect(refused).toBeGreaterThan(3);
+    expect(await spansOf("fc")).toEqual(exactly(10));
   });
 });
 

@@ -73,7 +73,13 @@ interface ScenarioBase {
 export type Scenario = ScenarioBase &
   (
     | {
-        readonly executor: "shared-iterations" | "per-vu-iterations";
+        readonly executor: "shared-iterations";
+        readonly vus: number;
+        readonly iterations: number;
+        readonly maxDurationMs: number;
+      }
+    | {
+        readonly executor: "per-vu-iterations";
         readonly vus: number;
         readonly iterations: number;
         readonly maxDurationMs: number;

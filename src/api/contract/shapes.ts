@@ -70,6 +70,17 @@ export interface Ledger {
   readonly refusedRequests: number;
 }
 
+/** GET /api/admin/quarantine: loads that the engine refused again and again. */
+export interface QuarantineList {
+  readonly quarantined: readonly {
+    readonly name: string;
+    readonly signal: string;
+    readonly reason: string;
+    readonly recordCount: number;
+    readonly atUnixMs: number;
+  }[];
+}
+
 /** GET /api/home */
 export interface Home {
   readonly problems: readonly HomeProblem[];

@@ -1,0 +1,123 @@
+import { describeError } from "#runtime/failure.ts";
+import type { Options } from "../options.ts";
+import { LoadFailure } from "./exit-code.ts";
+import { Generator, type GeneratorSamples } from "./generator.ts";
+import type { FromGenerator, LoadParameters, Requests, ToGenerator } from "./generator-link.ts";
+import type { LoadScript } from "./load-script.ts";
+import { watchLoop } from "./saturation.ts";
+
+const REPORT_MS = 1000;
+
+/** What a generator needs of its surroundings. */
+export interface GeneratorParts {
+  /** Reads and compiles the script, and runs its init code once: what it exports is in `exports`. */
+  openScript(parameters: LoadParameters): Promise<OpenedScript>;
+  /** Samples of this generator; `drain` answers and forgets what was recorded since the last call. */
+  openSamples(): GeneratorSamples & { drain(): unknown };
+}
+
+export interface OpenedScript extends LoadScript {
+  /** `options` as exported, reduced to what JSON can say. */
+  readonly options: unknown;
+  readonly exportNames: readonly string[];
+  /** Called with the options before users are made: what modules of the script need of them. */
+  configure(options: Options): void;
+}
+
+/** The generator's end of a link. Answers what is to be called with each message. */
+export function serveGenerator(
+  parts: GeneratorParts,
+  post: (message: FromGenerator) => void,
+): (message: ToGenerator) => void {
+  const samples = parts.openSamples();
+  const loop = watchLoop();
+  let script: OpenedScript | undefined;
+  let generator: Generator | undefined;
+  let parameters: LoadParameters | undefined;
+  let reporting: NodeJS.Timeout | undefined;
+
+  const report = (withLoop: boolean): void => {
+    if (generator === undefined) return;
+    post({
+      tell: "report",
+      report: {
+        frame: samples.drain(),
+        stand: generator.stand(),
+        loop: withLoop ? loop.second() : undefined,
+        blocking: script?.blockingShare() ?? { totalMs: 0, places: [] },
+      },
+    });
+  };
+  const ready = (): Generator => {
+    if (generator === undefined) throw new Error("The generator was not prepared.");
+    return generator;
+  };
+
+  const requests: {
+    [Method in keyof Requests]: (...given: Parameters<Requests[Method]>) => Promise<ReturnType<Requests[Method]>>;
+  } = {
+    load: async (given) => {
+      parameters = given;
+      script = await parts.openScript(given);
+      return { options: script.options, exports: script.exportNames };
+    },
+    prepare: async ({ options, segment, sequence }) => {
+      if (script === undefined || parameters === undefined) throw new Error("No script was loaded.");
+      script.configure(options);
+      generator = new Generator(
+        script,
+        samples,
+        { options, segment, sequence, environment: parameters.environment },
+        {
+          log: (level, text, source, user) => post({ tell: "log", level, text, source, user }),
+          abort: (reason) => post({ tell: "abort", reason }),
+          fail: (reason) => post({ tell: "fail", reason }),
+        },
+      );
+      return await generator.prepare();
+    },
+    setup: async () => ({ data: await ready().setup() }),
+    start: async ({ data }) => {
+      const running = ready();
+      // The seconds before were spent on making users: they say nothing about measurements.
+      loop.second();
+      reporting = setInterval(() => report(true), REPORT_MS);
+      try {
+        await running.start(data);
+      } finally {
+        clearInterval(reporting);
+        report(false);
+      }
+      return undefined;
+    },
+    teardown: async ({ data }) => {
+      await ready().teardown(data);
+      return undefined;
+    },
+    handleSummary: async ({ data }) => ({ files: await ready().handleSummary(data) }),
+    drain: async () => {
+      report(false);
+      return undefined;
+    },
+  };
+
+  return (message) => {
+    if ("command" in message) {
+      if (message.command === "abort") generator?.abort(message.reason);
+      else generator?.setPhase(message.name);
+      return;
+    }
+    const run = requests[message.method] as (given: unknown) => Promise<unknown>;
+    run(message.parameters).then(
+      (result) => post({ id: message.id, result }),
+      (error: unknown) =>
+        post({
+          id: message.id,
+          error: {
+            message: describeError(error),
+            exitCode: error instanceof LoadFailure ? error.exitCode : undefined,
+          },
+        }),
+    );
+  };
+}
