@@ -40,7 +40,7 @@ const HEX = (of: string, digits: number): string =>
 
 const SELECTS: Readonly<Record<StagedKind, string>> = {
   spans: `sample_tenant AS tenant, ${SERVICE} AS service_name, at AS start_time,
-    toInt64(exp(log(2e6) + (cityHash64(i, seed) % 1000) / 150.)) AS duration_nano,
+    toInt64(exp(log(2e6) + (cityHash64(i, seed) % 10000000) / 1.5e6)) AS duration_nano,
     ${HEX("intDiv(i, 8)", 32)} AS trace_id, ${HEX("i, 1", 16)} AS span_id,
     if(i % 8 = 0, '', ${HEX("i - 1, 1", 16)}) AS parent_span_id, '' AS trace_state, toUInt32(1) AS flags,
     concat(arrayElement(['GET','POST','PUT'], 1 + cityHash64(i) % 3), ' /', toString(cityHash64(i, 3) % 8)) AS name,
