@@ -8,6 +8,8 @@ export interface LoadConfig {
   readonly source: ScriptSource;
   /** `__ENV` of the script. */
   readonly scriptEnvironment: Readonly<Record<string, string>>;
+  /** In place of what the script exports as `options`: those of an archive. */
+  readonly archivedOptions?: unknown;
   /** Options weaker than the script's (a configuration file), and stronger ones (environment, then flags). */
   readonly weaker: readonly OptionValues[];
   readonly stronger: readonly OptionValues[];
@@ -105,4 +107,6 @@ export interface RunResult {
   readonly outputs: Readonly<Record<string, string | Uint8Array>>;
   /** The argument of handleSummary; undefined when the run did not get that far. */
   readonly summaryData: unknown;
+  /** The figures of the summary as `--summary-export` writes them. */
+  readonly summaryExport: string | undefined;
 }

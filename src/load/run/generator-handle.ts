@@ -30,10 +30,19 @@ const STUCK_MS = 10_000;
 /** What the entry of a generator's thread is sent first. */
 export interface GeneratorGreeting {
   readonly heartbeat: Heartbeat;
+  /** Its number, by which its frames are told from others'. */
+  readonly generator: number;
+  /** Frames carry every sample: some output wants them. */
+  readonly keepsRaw: boolean;
 }
 
 /** Starts generators as threads of this process. */
-export function threadGenerators(startThread: StartThread, entry: URL, stuckMs = STUCK_MS): StartGenerator {
+export function threadGenerators(
+  startThread: StartThread,
+  entry: URL,
+  { stuckMs = STUCK_MS, keepsRaw = false }: { readonly stuckMs?: number; readonly keepsRaw?: boolean } = {},
+): StartGenerator {
+  let started = 0;
   return (name, events) => {
     const heartbeat = createHeartbeat();
     let isLost = false;
@@ -57,7 +66,8 @@ export function threadGenerators(startThread: StartThread, entry: URL, stuckMs =
       );
       void thread.stop();
     });
-    const greeting: GeneratorGreeting = { heartbeat };
+    started += 1;
+    const greeting: GeneratorGreeting = { heartbeat, generator: started, keepsRaw };
     thread.post(greeting);
     return {
       name,

@@ -1,4 +1,5 @@
 import type { Options } from "../options.ts";
+import type { Metric } from "../samples.ts";
 import { type LoadExitCode, LoadFailure } from "./exit-code.ts";
 import type { GeneratorStand } from "./generator.ts";
 import type { LoopSecond } from "./saturation.ts";
@@ -20,12 +21,18 @@ export interface LoadParameters {
   readonly source: ScriptSource;
   /** `__ENV`. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Answer with the files that were read: for an archive, for agents. */
+  readonly wantsFiles?: boolean;
 }
 
 export interface Loaded {
   /** `options` as the script exports it: what JSON can say of it. */
   readonly options: unknown;
   readonly exports: readonly string[];
+  /** Those that the init code made, and the built-in ones. */
+  readonly metrics: readonly Metric[];
+  /** Every file that was read, by absolute path; only when they were asked for. */
+  readonly files: Readonly<Record<string, Uint8Array>> | undefined;
 }
 
 export interface PrepareParameters {

@@ -42,10 +42,10 @@ export class MemorySamples implements Samples {
     this.#samples.push({ metric: this.#all[metric]!.name, tags: this.#sets[tags]!, value });
   }
 
-  drain(): Sample[] {
-    const drained = this.#samples;
+  drain(): { frame: Sample[]; transfer: [] } {
+    const frame = this.#samples;
     this.#samples = [];
-    return drained;
+    return { frame, transfer: [] };
   }
 }
 
@@ -53,21 +53,25 @@ export class MemorySamples implements Samples {
 export class MemoryLedger extends MemorySamples implements Ledger {
   readonly taken: Sample[] = [];
   isClosed = false;
-  judgement: (samples: readonly Sample[], isEnd: boolean) => readonly ThresholdStand[] = () => [];
+  judgement: (isEnd: boolean) => { readonly thresholds: readonly ThresholdStand[]; readonly isAbort: boolean } =
+    () => ({
+      thresholds: [],
+      isAbort: false,
+    });
 
   take(frame: unknown): void {
     this.taken.push(...(frame as Sample[]));
   }
 
-  judge(_elapsedMs: number, isEnd: boolean): readonly ThresholdStand[] {
-    return this.judgement(this.taken, isEnd);
+  judge(_elapsedMs: number, isEnd: boolean): ReturnType<Ledger["judge"]> {
+    return this.judgement(isEnd);
   }
 
   counter(name: string): number {
     return this.of(name).reduce((sum, { value }) => sum + value, 0);
   }
 
-  trend(): undefined {
+  quantile(): undefined {
     return undefined;
   }
 
@@ -75,8 +79,8 @@ export class MemoryLedger extends MemorySamples implements Ledger {
     return this.taken.filter((sample) => sample.metric === metric);
   }
 
-  async flush(): Promise<void> {
-    this.taken.push(...this.drain());
+  flush(): void {
+    this.taken.push(...this.drain().frame);
   }
 
   async close(): Promise<void> {
@@ -85,6 +89,10 @@ export class MemoryLedger extends MemorySamples implements Ledger {
 
   summaryData(): unknown {
     return { iterations: this.counter("iterations") };
+  }
+
+  exportSummary(): string {
+    return "{}";
   }
 
   printSummary(): string {

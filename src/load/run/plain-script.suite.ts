@@ -18,6 +18,7 @@ export function plainScript(options: unknown, functions: Readonly<Record<string,
     options: JSON.parse(JSON.stringify(options ?? null)) as unknown,
     exportNames: Object.keys(functions),
     files: [{ name: "script.js", sizeBytes: 100 }],
+    read: new Map(),
     configure: () => undefined,
     blockingShare: () => ({ totalMs: 0, places: [] }),
     createUser: async (id, host) => {

@@ -1,7 +1,7 @@
 import { describeError } from "#runtime/failure.ts";
 import type { Options } from "../options.ts";
 import { LoadFailure } from "./exit-code.ts";
-import { Generator, type GeneratorSamples } from "./generator.ts";
+import { Generator, type GeneratorEvents, type GeneratorSamples } from "./generator.ts";
 import type { FromGenerator, LoadParameters, Requests, ToGenerator } from "./generator-link.ts";
 import type { LoadScript } from "./load-script.ts";
 import { watchLoop } from "./saturation.ts";
@@ -11,15 +11,23 @@ const REPORT_MS = 1000;
 /** What a generator needs of its surroundings. */
 export interface GeneratorParts {
   /** Reads and compiles the script, and runs its init code once: what it exports is in `exports`. */
-  openScript(parameters: LoadParameters): Promise<OpenedScript>;
+  openScript(parameters: LoadParameters, samples: GeneratorSamples, events: GeneratorEvents): Promise<OpenedScript>;
   /** Samples of this generator; `drain` answers and forgets what was recorded since the last call. */
-  openSamples(): GeneratorSamples & { drain(): unknown };
+  openSamples(): GeneratorSamples & { drain(): DrainedFrame };
+}
+
+/** A frame, and what of it may be handed over instead of copied. */
+export interface DrainedFrame {
+  readonly frame: unknown;
+  readonly transfer: readonly ArrayBuffer[];
 }
 
 export interface OpenedScript extends LoadScript {
   /** `options` as exported, reduced to what JSON can say. */
   readonly options: unknown;
   readonly exportNames: readonly string[];
+  /** What was read so far, by absolute path. */
+  readonly read: ReadonlyMap<string, Uint8Array>;
   /** Called with the options before users are made: what modules of the script need of them. */
   configure(options: Options): void;
 }
@@ -27,7 +35,7 @@ export interface OpenedScript extends LoadScript {
 /** The generator's end of a link. Answers what is to be called with each message. */
 export function serveGenerator(
   parts: GeneratorParts,
-  post: (message: FromGenerator) => void,
+  post: (message: FromGenerator, transfer?: readonly ArrayBuffer[]) => void,
 ): (message: ToGenerator) => void {
   const samples = parts.openSamples();
   const loop = watchLoop();
@@ -36,17 +44,27 @@ export function serveGenerator(
   let parameters: LoadParameters | undefined;
   let reporting: NodeJS.Timeout | undefined;
 
+  const events: GeneratorEvents = {
+    log: (level, text, source, user) => post({ tell: "log", level, text, source, user }),
+    abort: (reason) => post({ tell: "abort", reason }),
+    fail: (reason) => post({ tell: "fail", reason }),
+  };
+
   const report = (withLoop: boolean): void => {
     if (generator === undefined) return;
-    post({
-      tell: "report",
-      report: {
-        frame: samples.drain(),
-        stand: generator.stand(),
-        loop: withLoop ? loop.second() : undefined,
-        blocking: script?.blockingShare() ?? { totalMs: 0, places: [] },
+    const { frame, transfer } = samples.drain();
+    post(
+      {
+        tell: "report",
+        report: {
+          frame,
+          stand: generator.stand(),
+          loop: withLoop ? loop.second() : undefined,
+          blocking: script?.blockingShare() ?? { totalMs: 0, places: [] },
+        },
       },
-    });
+      transfer,
+    );
   };
   const ready = (): Generator => {
     if (generator === undefined) throw new Error("The generator was not prepared.");
@@ -58,8 +76,13 @@ export function serveGenerator(
   } = {
     load: async (given) => {
       parameters = given;
-      script = await parts.openScript(given);
-      return { options: script.options, exports: script.exportNames };
+      script = await parts.openScript(given, samples, events);
+      return {
+        options: script.options,
+        exports: script.exportNames,
+        metrics: samples.metrics.all(),
+        files: given.wantsFiles === true ? Object.fromEntries(script.read) : undefined,
+      };
     },
     prepare: async ({ options, segment, sequence }) => {
       if (script === undefined || parameters === undefined) throw new Error("No script was loaded.");
@@ -68,13 +91,11 @@ export function serveGenerator(
         script,
         samples,
         { options, segment, sequence, environment: parameters.environment },
-        {
-          log: (level, text, source, user) => post({ tell: "log", level, text, source, user }),
-          abort: (reason) => post({ tell: "abort", reason }),
-          fail: (reason) => post({ tell: "fail", reason }),
-        },
+        events,
       );
-      return await generator.prepare();
+      const prepared = await generator.prepare();
+      report(false);
+      return prepared;
     },
     setup: async () => ({ data: await ready().setup() }),
     start: async ({ data }) => {
@@ -83,7 +104,9 @@ export function serveGenerator(
       loop.second();
       reporting = setInterval(() => report(true), REPORT_MS);
       try {
-        await running.start(data);
+        const ended = running.start(data);
+        report(false);
+        await ended;
       } finally {
         clearInterval(reporting);
         report(false);
