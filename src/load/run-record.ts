@@ -56,7 +56,7 @@ export interface RunRecord {
   /** Metrics and submetrics of the summary. */
   readonly metrics: readonly RunMetric[];
   readonly checks: readonly { readonly name: string; readonly passes: number; readonly fails: number }[];
-  /** At most 120 points. */
+  /** At most 240 points. */
   readonly timeline: readonly TimelinePoint[];
   /** The slowest requests by their trace, slowest first, at most 64. */
   readonly exemplars: readonly RunExemplar[];

@@ -45,7 +45,7 @@ export class Timeline {
   #widthMs: number;
   #steps: Map<Shown, Sink>[] = [];
 
-  constructor(registry: MetricRegistry, widthMs = 1000, maxPoints = 600) {
+  constructor(registry: MetricRegistry, widthMs = 1000, maxPoints = 240) {
     this.#names = new Map(SHOWN.map((name) => [registry.find(name)!.id, name]));
     this.#widthMs = widthMs;
     this.#maxPoints = maxPoints;
