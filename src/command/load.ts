@@ -14,6 +14,7 @@ import { describeError } from "#runtime/failure.ts";
 import { text, texts } from "./api-client.ts";
 import { type Command, EXIT, type Invocation, type OptionSpec } from "./command.ts";
 import { openLoadScreen } from "./load-screen.ts";
+import { programVersion } from "./version.ts";
 
 /** k6's code for options that cannot be used. */
 const INVALID_CONFIG = 104;
@@ -27,6 +28,7 @@ const OWN_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   },
   config: { type: "string", short: "c", value: "FILE", help: "JSON with options, weaker than the script's." },
   out: { type: "strings", short: "o", value: "NAME=ARG", help: "Send every sample there as well; repeatable." },
+  name: { type: "string", value: "NAME", help: "What the run is called; runs of one name are compared." },
   "summary-export": { type: "string", value: "FILE", help: "Write the summary's figures as JSON." },
   "summary-mode": { type: "string", value: "MODE", help: "compact (the default), full or disabled." },
   "no-summary": { type: "boolean", help: "Print no summary." },
@@ -174,6 +176,10 @@ async function readConfig(script: string, invocation: Invocation): Promise<LoadC
     ...(archived === undefined ? {} : { archivedOptions: archived.archivedOptions }),
     scriptEnvironment: { ...archived?.environment, ...values },
     resumed,
+    outputs: [...texts(invocation, "out"), ...(environment["K6_OUT"] ?? "").split(",").filter((part) => part !== "")],
+    outputEnvironment: environment,
+    version: programVersion(),
+    ...(text(invocation, "name") === undefined ? {} : { name: text(invocation, "name")! }),
     weaker: sources.weaker,
     stronger: sources.stronger,
     generators,

@@ -8,9 +8,15 @@ import { threadGenerators } from "./run/generator-handle.ts";
 import { ledgerWith } from "./run/open-ledger.ts";
 import { inspectScript, type RunParts, runLoadTest as run } from "./run/run-load-test.ts";
 
-const parts = (): RunParts => ({
+const parts = (config: LoadConfig): RunParts => ({
   startGenerator: threadGenerators(workerThreads, new URL("./run/generator-thread.ts", import.meta.url)),
-  openLedger: ledgerWith(async () => []),
+  openLedger: ledgerWith({
+    outputs: config.outputs ?? [],
+    environment: config.outputEnvironment ?? {},
+    name: config.name,
+    version: config.version ?? "",
+    write: (chunk) => void process.stdout.write(chunk),
+  }),
 });
 
 /**
@@ -18,7 +24,7 @@ const parts = (): RunParts => ({
  * k6's exit code. For the command, the gate, experiments with faults, and the server.
  */
 export async function runLoadTest(config: LoadConfig, observer: LoadObserver = {}): Promise<RunResult> {
-  return await run(parts(), config, observer);
+  return await run(parts(config), config, observer);
 }
 
 /** The options that a script would run with, as JSON, and the names of its functions. Throws what loadFailureOf knows. */
@@ -26,7 +32,7 @@ export async function inspectLoadTest(
   config: LoadConfig,
   observer: LoadObserver = {},
 ): Promise<{ readonly options: unknown; readonly exports: readonly string[] }> {
-  const { options, exports } = await inspectScript(parts(), config, observer);
+  const { options, exports } = await inspectScript(parts(config), config, observer);
   return { options: printOptions(options), exports };
 }
 
@@ -36,7 +42,7 @@ export async function archiveLoadTest(
   environment: Readonly<Record<string, string>>,
   observer: LoadObserver = {},
 ): Promise<Uint8Array> {
-  const { options, files } = await inspectScript(parts(), config, observer);
+  const { options, files } = await inspectScript(parts(config), config, observer);
   return writeArchive(config.source.entry, files, options, environment, Date.now());
 }
 

@@ -31,6 +31,8 @@ export interface Loaded {
   readonly exports: readonly string[];
   /** Those that the init code made, and the built-in ones. */
   readonly metrics: readonly Metric[];
+  /** Of the script's files, the entry first, hexadecimal. */
+  readonly sha256: string;
   /** Every file that was read, by absolute path; only when they were asked for. */
   readonly files: Readonly<Record<string, Uint8Array>> | undefined;
 }
@@ -39,6 +41,8 @@ export interface PrepareParameters {
   readonly options: Options;
   readonly segment: string | undefined;
   readonly sequence: string | undefined;
+  /** Frames carry every sample: some output wants them. */
+  readonly keepsRaw: boolean;
 }
 
 export interface Prepared {

@@ -14,12 +14,12 @@ runThread(import.meta.url, (port) => {
       receive(message as ToGenerator);
       return;
     }
-    const { heartbeat, generator, keepsRaw } = message as GeneratorGreeting;
+    const { heartbeat, generator } = message as GeneratorGreeting;
     const heart = beat(heartbeat);
     receive = serveGenerator(
       {
         openScript: (parameters, samples, events) => openLoadScript(parameters, samples, events, heart.enter),
-        openSamples: () => openGeneratorSamples(generator, keepsRaw),
+        openSamples: () => openGeneratorSamples(generator),
       },
       port.post,
     );

@@ -1,4 +1,5 @@
 import type { Options } from "../options.ts";
+import type { RunRecord } from "../run-record.ts";
 import type { Metric, Metrics, Samples } from "../samples.ts";
 
 /** How a threshold stands. */
@@ -26,6 +27,10 @@ export interface SummaryContext {
 /** All samples of a run, merged from its generators, and what is read from them. */
 export interface Ledger {
   readonly metrics: Metrics;
+  /** Some output wants every sample. */
+  readonly wantsRaw: boolean;
+  /** The run's, as its outputs know it. */
+  readonly runId: string;
   /** For samples of the coordinator itself: users. */
   readonly samples: Samples;
   /** A generator's frame. Each generator numbers its metrics and tags by itself. */
@@ -46,16 +51,24 @@ export interface Ledger {
   /** The text of the file that `--summary-export` writes. */
   exportSummary(context: SummaryContext): string;
   printSummary(context: SummaryContext): string;
-  /** Ends the outputs, when everything has been taken in. */
-  close(): Promise<void>;
+  /** Completes the run's record with its figures and ends the outputs, when everything has been taken in. */
+  close(end: RunEnding): Promise<RunRecord>;
 }
 
+/** What a record says of a run's end beside its figures. */
+export type RunEnding = Pick<
+  RunRecord,
+  "startedUnixMs" | "endedUnixMs" | "status" | "exitCode" | "reason" | "phases" | "generators"
+> & { readonly durationMs: number; readonly notes: readonly string[] };
+
 /**
- * Throws InvalidOptions for a threshold that cannot be read or names no metric.
+ * Throws InvalidOptions for a threshold that cannot be read or names no metric, and LoadFailure 104 for an output that
+ * cannot be opened.
  * @param metrics those that the script's init code made, beside the built-in ones
  */
 export type OpenLedger = (
   options: Options,
   metrics: readonly Metric[],
+  about: { readonly script: string; readonly sha256: string },
   remark: (text: string) => void,
 ) => Promise<Ledger>;

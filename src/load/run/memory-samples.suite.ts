@@ -1,5 +1,6 @@
+import type { RunRecord } from "../run-record.ts";
 import type { Metric, Metrics, Samples } from "../samples.ts";
-import type { Ledger, ThresholdStand } from "./ledger.ts";
+import type { Ledger, RunEnding, ThresholdStand } from "./ledger.ts";
 
 export interface Sample {
   readonly metric: string;
@@ -38,6 +39,10 @@ export class MemorySamples implements Samples {
 
   readonly samples: Samples = this;
 
+  start(): void {
+    this.#samples = [];
+  }
+
   add(metric: number, tags: number, value: number): void {
     this.#samples.push({ metric: this.#all[metric]!.name, tags: this.#sets[tags]!, value });
   }
@@ -52,7 +57,9 @@ export class MemorySamples implements Samples {
 /** A ledger that remembers what it was given. */
 export class MemoryLedger extends MemorySamples implements Ledger {
   readonly taken: Sample[] = [];
-  isClosed = false;
+  ending: RunEnding | undefined;
+  readonly wantsRaw = false;
+  readonly runId = "0".repeat(32);
   judgement: (isEnd: boolean) => { readonly thresholds: readonly ThresholdStand[]; readonly isAbort: boolean } =
     () => ({
       thresholds: [],
@@ -83,8 +90,9 @@ export class MemoryLedger extends MemorySamples implements Ledger {
     this.taken.push(...this.drain().frame);
   }
 
-  async close(): Promise<void> {
-    this.isClosed = true;
+  async close(ending: RunEnding): Promise<RunRecord> {
+    this.ending = ending;
+    return ending as unknown as RunRecord;
   }
 
   summaryData(): unknown {

@@ -1,22 +1,33 @@
 import type { SampleFrame } from "../metric/frame.ts";
 import { MetricRegistry } from "../metric/metric-registry.ts";
 import { Recorder } from "../metric/recorder.ts";
-import { type MergedFrame, Totals } from "../metric/totals.ts";
+import { Timeline } from "../metric/timeline.ts";
+import { Totals } from "../metric/totals.ts";
 import { InvalidOptions } from "../option/reader.ts";
-import type { Options } from "../options.ts";
+import { openOutput } from "../output/open-output.ts";
+import { type Output, type OutputContext, OutputSettingError } from "../output/output.ts";
+import type { RunRecord } from "../run-record.ts";
+import { runFigures } from "../summary/run-figures.ts";
 import { exportedSummary, type SummaryData, summaryData } from "../summary/summary-data.ts";
 import { summaryReport } from "../summary/summary-report.ts";
 import type { SummarySource } from "../summary/summary-source.ts";
 import { summaryText } from "../summary/summary-text.ts";
 import { bindThresholds, type ThresholdVerdict } from "../threshold/threshold-set.ts";
+import { LOAD_EXIT, LoadFailure } from "./exit-code.ts";
 import type { Ledger, OpenLedger, SummaryContext } from "./ledger.ts";
+import { startRecord } from "./run-record-start.ts";
 
-/** Told of every frame, with the run's own numbers of metrics and tags. */
-export interface FrameListener {
-  readonly name: string;
-  /** May take its time; frames are handed over one after the other. */
-  take(frame: MergedFrame, totals: Totals): Promise<void> | void;
-  close(): Promise<void>;
+export interface LedgerSettings {
+  /** `json=out.json`, `traceo`, …. */
+  readonly outputs: readonly string[];
+  /** Where outputs read their settings. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** What people call the run; the script's file name when not given. */
+  readonly name: string | undefined;
+  /** Of this program. */
+  readonly version: string;
+  /** For outputs that write to standard output. */
+  readonly write: (chunk: string | Uint8Array) => void;
 }
 
 /** The coordinator's own frames. */
@@ -24,50 +35,44 @@ const OWN_GENERATOR = 0;
 
 const nowUnixMs = (): number => performance.timeOrigin + performance.now();
 
-/**
- * @param listeners outputs of this run; one that fails is reported once and left out from then on
- */
-export function ledgerWith(
-  openListeners: (options: Options, totals: Totals) => Promise<readonly FrameListener[]>,
-): OpenLedger {
-  return async (options, metrics, remark) => {
+/** Totals, thresholds, summary and outputs of a run. */
+export function ledgerWith({ outputs, environment, name, version, write }: LedgerSettings): OpenLedger {
+  return async (options, metrics, { script, sha256 }, remark) => {
     const totals = new Totals();
-    for (const { name, type, contains } of metrics) totals.registry.define(name, type, contains);
+    for (const metric of metrics) totals.registry.define(metric.name, metric.type, metric.contains);
     const { thresholds, invalid } = bindThresholds(totals, options.thresholds);
     if (invalid.length > 0)
       throw new InvalidOptions(
         invalid.map(({ metric, message }) => ({ path: `options.thresholds[${JSON.stringify(metric)}]`, message })),
       );
+    const record = await startRecord(options, { script, sha256, name, version, environment }, nowUnixMs());
+    const opened = openAll(outputs, {
+      totals,
+      environment,
+      systemTags: options.systemTags,
+      thresholds: options.thresholds,
+      record,
+      stdout: { write },
+      warn: remark,
+      pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    });
+    const timeline = new Timeline(totals.registry);
     const registry = new MetricRegistry();
-    const recorder = new Recorder(registry, { generator: OWN_GENERATOR, raw: false }, nowUnixMs());
-    const listeners = new Set(await openListeners(options, totals));
-    let writing = Promise.resolve();
+    const recorder = new Recorder(
+      registry,
+      { generator: OWN_GENERATOR, raw: opened.some(({ wantsRaw }) => wantsRaw) },
+      nowUnixMs(),
+    );
     let verdict: ThresholdVerdict = { results: [], breached: [], abort: false };
 
-    const give = async (frame: MergedFrame): Promise<void> => {
-      for (const listener of listeners)
-        try {
-          await listener.take(frame, totals);
-        } catch (error) {
-          listeners.delete(listener);
-          remark(
-            `output ${listener.name} failed and gets nothing more: ${error instanceof Error ? error.message : String(error)}`,
-          );
-        }
-    };
     const take = (frame: SampleFrame): void => {
       const merged = totals.merge(frame);
-      if (listeners.size > 0) writing = writing.then(() => give(merged));
+      timeline.add(merged);
+      for (const output of opened) output.write(merged);
     };
-    const source = ({ durationMs }: SummaryContext): SummarySource => ({
-      totals,
-      thresholds,
-      verdict,
-      options,
-      durationMs,
-    });
+    const source = (durationMs: number): SummarySource => ({ totals, thresholds, verdict, options, durationMs });
     const dataOf = (context: SummaryContext): SummaryData =>
-      summaryData(source(context), {
+      summaryData(source(context.durationMs), {
         noColor: context.noColor,
         isStdOutTTY: context.isTerminal,
         isStdErrTTY: context.isTerminal,
@@ -75,6 +80,8 @@ export function ledgerWith(
       });
     const ledger: Ledger = {
       metrics: registry,
+      wantsRaw: opened.some(({ wantsRaw }) => wantsRaw),
+      runId: record.id,
       samples: recorder,
       take: (frame) => take(frame as SampleFrame),
       judge: (elapsedMs, isEnd) => {
@@ -89,12 +96,12 @@ export function ledgerWith(
           isAbort: verdict.abort,
         };
       },
-      counter: (name) => {
-        const metric = totals.registry.find(name);
+      counter: (counter) => {
+        const metric = totals.registry.find(counter);
         return metric === undefined ? 0 : (totals.whole(metric)?.sum ?? 0);
       },
-      quantile: (name, q) => {
-        const metric = totals.registry.find(name);
+      quantile: (trend, q) => {
+        const metric = totals.registry.find(trend);
         const sink = metric === undefined ? undefined : totals.whole(metric);
         return sink === undefined || sink.isEmpty ? undefined : sink.quantile(q);
       },
@@ -102,23 +109,31 @@ export function ledgerWith(
       summaryData: dataOf,
       exportSummary: (context) => exportedSummary(dataOf(context)),
       printSummary: (context) =>
-        summaryText(summaryReport(source(context), context.mode), {
+        summaryText(summaryReport(source(context.durationMs), context.mode), {
           colors: context.isTerminal && !context.noColor,
           summaryTimeUnit: options.summaryTimeUnit,
           summaryTrendStats: options.summaryTrendStats,
         }),
-      close: async () => {
-        await writing;
-        for (const listener of listeners)
-          try {
-            await listener.close();
-          } catch (error) {
-            remark(
-              `output ${listener.name} could not be ended: ${error instanceof Error ? error.message : String(error)}`,
-            );
-          }
+      close: async ({ durationMs, notes, ...end }) => {
+        const figures = runFigures(source(durationMs), timeline);
+        const ended: RunRecord = { ...record, ...end, ...figures, notes: [...notes, ...figures.notes] };
+        const report = summaryReport(source(durationMs), "compact");
+        await Promise.all(opened.map((output) => output.close({ record: ended, report })));
+        for (const { description, counts } of opened)
+          if (counts.dropped > 0)
+            remark(`output ${description} lost ${counts.dropped} deliveries: ${counts.lastError ?? "no reason given"}`);
+        return ended;
       },
     };
     return ledger;
   };
+}
+
+function openAll(specifications: readonly string[], context: OutputContext): readonly Output[] {
+  try {
+    return specifications.map((specification) => openOutput(specification, context));
+  } catch (error) {
+    if (error instanceof OutputSettingError) throw new LoadFailure(LOAD_EXIT.invalidConfig, error.message);
+    throw error;
+  }
 }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { dirname, isAbsolute, resolve } from "node:path";
 import { currentUser } from "#script/blocking.ts";
@@ -45,6 +46,7 @@ export async function openLoadScript(
     options: plainOptions(probe.exports["options"]),
     exportNames: Object.keys(probe.exports).filter((name) => typeof probe.exports[name] === "function"),
     files: script.modules().map(({ path, sourceBytes }) => ({ name: path, sizeBytes: sourceBytes })),
+    sha256: sha256Of(script.files.values()),
     read: files.contents,
     configure: () => undefined,
     blockingShare: () => {
@@ -65,6 +67,12 @@ export async function openLoadScript(
       }
     },
   };
+}
+
+function sha256Of(texts: Iterable<string>): string {
+  const hash = createHash("sha256");
+  for (const text of texts) hash.update(text);
+  return hash.digest("hex");
 }
 
 function describeScriptError(error: unknown): string {

@@ -74,7 +74,7 @@ describe("a run", () => {
     expect(calls.at(-1)).toBe(`teardown ${data}`);
     expect(result.outputs).toEqual({ stdout: "iterations: 6\n" });
     expect(ledger.of("iteration_duration")[0]?.tags).toEqual({ version: "7", scenario: "default" });
-    expect(ledger.isClosed).toBe(true);
+    expect(ledger.ending).toMatchObject({ status: "passed", exitCode: 0, reason: "", phases: [] });
   });
 
   const ledgerTags = (state: { metrics: MemorySamples["metrics"]; tags: number }): string =>
@@ -157,7 +157,7 @@ describe("a run", () => {
 
   it("tags samples with the phase from the moment it is set", async () => {
     let control: RunControl | undefined;
-    const { ledger } = await run(
+    const { ledger, result } = await run(
       { iterations: 4 },
       {
         default: async ({ state, sleep }) => {
@@ -182,6 +182,7 @@ describe("a run", () => {
       "inject",
       undefined,
     ]);
+    expect(result.record?.phases.map(({ name }) => name)).toEqual(["baseline", "inject"]);
   });
 });
 

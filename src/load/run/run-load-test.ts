@@ -99,6 +99,7 @@ class Run {
   #thresholds: readonly ThresholdStand[] = [];
   #end: End | undefined;
   #failed: string | undefined;
+  readonly #phases: { name: string; fromUnixMs: number; toUnixMs: number }[] = [];
   #phase = "";
   #setupData: string | undefined;
   #startUnixMs = 0;
@@ -117,9 +118,13 @@ class Run {
   }
 
   async execute(): Promise<RunResult> {
+    const ledgerOf = (): Ledger | undefined => this.#ledger;
     const control: RunControl = {
+      get runId() {
+        return ledgerOf()?.runId;
+      },
       setPhase: (name) => {
-        this.#phase = name;
+        this.#enterPhase(name);
         for (const generator of this.#generators) generator.link.command({ command: "phase", name });
       },
       abort: (reason) => this.#endRun(LOAD_EXIT.interrupted, reason),
@@ -137,6 +142,14 @@ class Run {
       this.#config.signal?.removeEventListener("abort", onSignal);
     }
     return await this.#finish();
+  }
+
+  #enterPhase(name: string): void {
+    const now = Date.now();
+    const last = this.#phases.at(-1);
+    if (last !== undefined && this.#phase !== "") last.toUnixMs = now;
+    if (name !== "") this.#phases.push({ name, fromUnixMs: now, toUnixMs: now });
+    this.#phase = name;
   }
 
   /** What went wrong ends the run, unless something ended it before. */
@@ -211,7 +224,13 @@ class Run {
     const { options, notes } = optionsOf(this.#config, loaded);
     for (const note of notes) this.#remark(note);
     this.#options = options;
-    this.#ledger = await this.#parts.openLedger(options, loaded.metrics, (text) => this.#remark(text));
+    this.#ledger = await this.#parts.openLedger(
+      options,
+      loaded.metrics,
+      { script: source.entry, sha256: loaded.sha256 },
+      (text) => this.#remark(text),
+    );
+    const keepsRaw = this.#ledger.wantsRaw;
     this.#observer.configured?.(options);
     this.#enter("preparing");
     const needs = userNeeds(options.scenarios, shareOf(options.executionSegment, options.executionSegmentSequence));
@@ -224,7 +243,12 @@ class Run {
         const generator = index === 0 ? first : this.#startGenerator(String(index + 1));
         if (index > 0) await generator.link.request("load", parameters);
         const share = count === 1 ? [options.executionSegment, options.executionSegmentSequence] : [segment, sequence];
-        const prepared = await generator.link.request("prepare", { options, segment: share[0], sequence: share[1] });
+        const prepared = await generator.link.request("prepare", {
+          options,
+          segment: share[0],
+          sequence: share[1],
+          keepsRaw,
+        });
         if (this.#phase !== "") generator.link.command({ command: "phase", name: this.#phase });
         this.#maxUsers += prepared.maxUsers;
         this.#perUserBytes = Math.max(this.#perUserBytes, prepared.perUserBytes);
@@ -384,9 +408,26 @@ class Run {
         const own = await this.#handleSummary(first, summaryData);
         Object.assign(outputs, own ?? { stdout: this.#ledger.printSummary(context) });
       }
-      await this.#ledger.close();
     }
+    this.#enterPhase("");
     const { exitCode, failure } = this.#verdict();
+    const verdict = this.#verdictOf(exitCode);
+    const record = await this.#ledger?.close({
+      startedUnixMs: this.#startUnixMs === 0 ? Date.now() : this.#startUnixMs,
+      endedUnixMs: Date.now(),
+      durationMs: this.#durationMs,
+      status: verdict,
+      exitCode,
+      reason: failure ?? "",
+      phases: this.#phases,
+      generators: this.#generators.map((generator) => ({
+        name: generator.name,
+        clockOffsetMs: generator.clockOffsetMs,
+        busiest: Math.max(0, ...(this.#loops.get(generator) ?? []).map(({ busy }) => busy)),
+        lostUnixMs: generator.lostUnixMs,
+      })),
+      notes: this.#voidReasons,
+    });
     const iterations = { completed: 0, interrupted: 0, dropped: 0 };
     for (const { scenarios } of this.#stands.values())
       for (const scenario of scenarios) {
@@ -398,14 +439,7 @@ class Run {
     return {
       exitCode,
       failure,
-      verdict:
-        this.#voidReasons.length > 0
-          ? "void"
-          : exitCode === LOAD_EXIT.ok
-            ? "passed"
-            : exitCode === LOAD_EXIT.interrupted || exitCode === LOAD_EXIT.scriptAborted
-              ? "aborted"
-              : "failed",
+      verdict,
       voidReasons: this.#voidReasons,
       options: this.#options,
       startUnixMs: this.#startUnixMs,
@@ -417,7 +451,14 @@ class Run {
       outputs,
       summaryData,
       summaryExport,
+      record,
     };
+  }
+
+  #verdictOf(exitCode: LoadExitCode): RunResult["verdict"] {
+    if (this.#voidReasons.length > 0) return "void";
+    if (exitCode === LOAD_EXIT.ok) return "passed";
+    return exitCode === LOAD_EXIT.interrupted || exitCode === LOAD_EXIT.scriptAborted ? "aborted" : "failed";
   }
 
   async #handleSummary(

@@ -1,4 +1,5 @@
 import { describeError } from "#runtime/failure.ts";
+import { shareOf } from "../executor/segment.ts";
 import type { Options } from "../options.ts";
 import { LoadFailure } from "./exit-code.ts";
 import { Generator, type GeneratorEvents, type GeneratorSamples } from "./generator.ts";
@@ -12,8 +13,15 @@ const REPORT_MS = 1000;
 export interface GeneratorParts {
   /** Reads and compiles the script, and runs its init code once: what it exports is in `exports`. */
   openScript(parameters: LoadParameters, samples: GeneratorSamples, events: GeneratorEvents): Promise<OpenedScript>;
-  /** Samples of this generator; `drain` answers and forgets what was recorded since the last call. */
-  openSamples(): GeneratorSamples & { drain(): DrainedFrame };
+  openSamples(): ServedSamples;
+}
+
+/** Samples of a generator. */
+export interface ServedSamples extends GeneratorSamples {
+  /** The run begins: whether its frames carry every sample is known now. */
+  start(keepsRaw: boolean): void;
+  /** Answers and forgets what was recorded since the last call. */
+  drain(): DrainedFrame;
 }
 
 /** A frame, and what of it may be handed over instead of copied. */
@@ -26,6 +34,8 @@ export interface OpenedScript extends LoadScript {
   /** `options` as exported, reduced to what JSON can say. */
   readonly options: unknown;
   readonly exportNames: readonly string[];
+  /** Of the script's files, the entry first, hexadecimal. */
+  readonly sha256: string;
   /** What was read so far, by absolute path. */
   readonly read: ReadonlyMap<string, Uint8Array>;
   /** Called with the options before users are made: what modules of the script need of them. */
@@ -81,11 +91,14 @@ export function serveGenerator(
         options: script.options,
         exports: script.exportNames,
         metrics: samples.metrics.all(),
+        sha256: script.sha256,
         files: given.wantsFiles === true ? Object.fromEntries(script.read) : undefined,
       };
     },
-    prepare: async ({ options, segment, sequence }) => {
+    prepare: async ({ options: asked, segment, sequence, keepsRaw }) => {
       if (script === undefined || parameters === undefined) throw new Error("No script was loaded.");
+      samples.start(keepsRaw);
+      const options = shareOfRate(asked, segment, sequence);
       script.configure(options);
       generator = new Generator(
         script,
@@ -143,4 +156,11 @@ export function serveGenerator(
         }),
     );
   };
+}
+
+/** A limit of requests a second holds for all generators together. */
+function shareOfRate(options: Options, segment: string | undefined, sequence: string | undefined): Options {
+  if (options.rps === undefined) return options;
+  const { numerator, denominator } = shareOf(segment, sequence).length;
+  return { ...options, rps: (options.rps * numerator) / denominator };
 }
