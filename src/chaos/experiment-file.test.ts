@@ -33,7 +33,7 @@ describe("an experiment's file", () => {
         during: "required",
         probes: [{ within: 1000, method: "GET" }, { expect: { comparison: "<", bound: 0.02 } }],
       },
-      faults: [{ api: "http://127.0.0.1:8474", stream: "downstream", toxicity: 1 }],
+      faults: [{ api: "http://127.0.0.1:8474", proxy: ["gateway"], stream: "downstream", toxicity: 1 }],
       limits: { maxTargets: 1, maxPercent: 100, freeze: [] },
     });
     const json = JSON.stringify({

@@ -14,6 +14,8 @@ const name = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}$/, "is 1 to 80 letters, digits, spaces, dots, dashes or underscores");
 const proxyName = z.string().min(1).max(200);
+/** One name or several. */
+const proxies = z.union([proxyName, z.array(proxyName).min(1).max(100)]).transform((given) => [given].flat());
 const api = z.url({ protocol: /^https?$/ }).default("http://127.0.0.1:8474");
 
 const probe = z.discriminatedUnion("type", [
@@ -77,13 +79,13 @@ const fault = z.discriminatedUnion("type", [
     type: z.literal("toxic"),
     name,
     api,
-    proxy: proxyName,
+    proxy: proxies,
     toxic: z.enum(TOXIC_TYPES),
-    stream: z.enum(["upstream", "downstream"]).default("downstream"),
+    stream: z.enum(["upstream", "downstream", "both"]).default("downstream"),
     toxicity: z.number().min(0).max(1).default(1),
     attributes: z.record(z.string(), z.union([z.number(), z.string()])).default({}),
   }),
-  z.strictObject({ type: z.literal("down"), name, api, proxy: proxyName }),
+  z.strictObject({ type: z.literal("down"), name, api, proxy: proxies }),
   z.strictObject({
     type: z.literal("cpu"),
     name,

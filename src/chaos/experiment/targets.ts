@@ -54,37 +54,33 @@ async function resolve(fault: FaultDefinition, limits: Limits, surroundings: Sur
   const { name } = fault;
   switch (fault.type) {
     case "toxic": {
-      allow(limits, name, [`proxy:${fault.proxy}`]);
-      const { api, proxy, stream, toxicity } = fault;
-      const kind = toxicKind(fault.toxic, stream)!;
-      for (const attribute of Object.keys(fault.attributes))
+      for (const proxy of fault.proxy) allow(limits, name, [`proxy:${proxy}`]);
+      const { api, proxy: proxies, toxicity, attributes } = fault;
+      const streams = fault.stream === "both" ? (["upstream", "downstream"] as const) : [fault.stream];
+      const kind = toxicKind(fault.toxic, streams[0]!)!;
+      for (const attribute of Object.keys(attributes))
         if (!Object.hasOwn(kind.attributes, attribute))
           throw new Failure(
             "config-invalid",
             `${name}: ${fault.toxic} has no attribute \`${attribute}\`; it has ${Object.keys(kind.attributes).join(", ")}.`,
-            {
-              remedy: "Correct the attribute.",
-            },
+            { remedy: "Correct the attribute." },
           );
-      mergeAttributes(kind, kind.attributes, fault.attributes);
+      mergeAttributes(kind, kind.attributes, attributes);
       return {
         name,
-        spec: {
-          type: "toxic",
-          api,
-          proxy,
-          toxic: { type: fault.toxic, stream, toxicity, attributes: fault.attributes },
-        },
-        targets: [`proxy:${api}/${proxy}`],
+        spec: { type: "toxic", api, proxies, streams, toxic: { type: fault.toxic, toxicity, attributes } },
+        targets: proxies.map((proxy) => `proxy:${api}/${proxy}`),
       };
     }
-    case "down":
-      allow(limits, name, [`proxy:${fault.proxy}`]);
+    case "down": {
+      for (const proxy of fault.proxy) allow(limits, name, [`proxy:${proxy}`]);
+      const { api, proxy: proxies } = fault;
       return {
         name,
-        spec: { type: "down", api: fault.api, proxy: fault.proxy },
-        targets: [`proxy:${fault.api}/${fault.proxy}`],
+        spec: { type: "down", api, proxies },
+        targets: proxies.map((proxy) => `proxy:${api}/${proxy}`),
       };
+    }
     case "cpu": {
       allow(limits, name, ["host"]);
       const all = await allowedCpus((path) => readFile(path, "utf8"));

@@ -3,25 +3,26 @@ import type { ProcessIdentity } from "../process/process-table.ts";
 /** A fault with its targets resolved: everything that it takes to inject it, to undo it, and to look whether it is there. */
 export type FaultSpec = ToxicFault | DownFault | CpuFault | MemoryFault | PauseFault | KillFault | KubernetesFault;
 
-/** A toxic on a proxy, ours or Toxiproxy's. */
+/** A toxic on proxies, ours or Toxiproxy's. */
 export interface ToxicFault {
   readonly type: "toxic";
-  /** Address of the proxy's API. */
+  /** Address of the proxies' API. */
   readonly api: string;
-  readonly proxy: string;
+  readonly proxies: readonly string[];
+  /** Each gets a toxic of its own. */
+  readonly streams: readonly ("upstream" | "downstream")[];
   readonly toxic: {
     readonly type: string;
-    readonly stream: "upstream" | "downstream";
     readonly toxicity: number;
     readonly attributes: Readonly<Record<string, number | string>>;
   };
 }
 
-/** A proxy that refuses connections. */
+/** Proxies that refuse connections. */
 export interface DownFault {
   readonly type: "down";
   readonly api: string;
-  readonly proxy: string;
+  readonly proxies: readonly string[];
 }
 
 /** Busy processes. */

@@ -5,41 +5,72 @@ import type { DownFault, Fault, FaultHandler, ToxicFault } from "./fault.ts";
 const TTL_MS = 10_000;
 const CALL_MS = 5_000;
 
-const toxicName = (fault: Fault): string => `traceo-${fault.id}`;
+const toxicName = (fault: Fault, stream: string): string => `traceo-${fault.id}-${stream}`;
+
+/** Every proxy and direction of the fault. */
+function toxicsOf(fault: Fault): readonly { readonly proxy: string; readonly stream: string; readonly path: string }[] {
+  const { proxies, streams } = fault.spec as ToxicFault;
+  return proxies.flatMap((proxy) =>
+    streams.map((stream) => ({ proxy, stream, path: `/toxics/${toxicName(fault, stream)}` })),
+  );
+}
 
 export const toxicFault: FaultHandler = {
   inject: async (fault) => {
     const { toxic } = fault.spec as ToxicFault;
-    await call(fault, "POST", "/toxics", { name: toxicName(fault), ...toxic, ttl_ms: TTL_MS });
+    for (const { proxy, stream } of toxicsOf(fault))
+      await call(fault, proxy, "POST", "/toxics", { name: toxicName(fault, stream), stream, ...toxic, ttl_ms: TTL_MS });
   },
   renew: async (fault) => {
     // Toxiproxy itself would throw its dice anew at each update.
-    if (await isOurs(fault)) await call(fault, "PATCH", `/toxics/${toxicName(fault)}`, { ttl_ms: TTL_MS });
+    for (const { proxy, path } of toxicsOf(fault))
+      if (await isOurs(fault, proxy)) await call(fault, proxy, "PATCH", path, { ttl_ms: TTL_MS });
   },
   remove: async (fault) => {
-    await unlessGone(() => call(fault, "DELETE", `/toxics/${toxicName(fault)}`, undefined, [404]));
+    for (const { proxy, path } of toxicsOf(fault))
+      await unlessGone(() => call(fault, proxy, "DELETE", path, undefined, [404]));
   },
-  isInjected: async (fault) => (await find(fault)) !== undefined,
-  isRemoved: async (fault) => (await unlessGone(() => find(fault))) === undefined,
+  isInjected: async (fault) => (await foundOf(fault)).every((found) => found),
+  isRemoved: async (fault) => (await foundOf(fault)).every((found) => !found),
 };
+
+async function foundOf(fault: Fault): Promise<readonly boolean[]> {
+  return await Promise.all(
+    toxicsOf(fault).map(async ({ proxy, path }) => {
+      const response = await unlessGone(() => call(fault, proxy, "GET", path, undefined, [404]));
+      await response?.body?.cancel();
+      return response?.status === 200;
+    }),
+  );
+}
 
 export const downFault: FaultHandler = {
   inject: async (fault) => {
-    if (!(await isEnabled(fault)))
-      throw new Failure("conflict", `proxy ${(fault.spec as DownFault).proxy} is down already.`, {
-        remedy: "Enable it first: an experiment undoes only what it did.",
-      });
-    await call(fault, "POST", "", { enabled: false, ttl_ms: TTL_MS });
+    const { proxies } = fault.spec as DownFault;
+    for (const proxy of proxies)
+      if (!(await isEnabled(fault, proxy)))
+        throw new Failure("conflict", `proxy ${proxy} is down already.`, {
+          remedy: "Enable it first: an experiment undoes only what it did.",
+        });
+    for (const proxy of proxies) await call(fault, proxy, "POST", "", { enabled: false, ttl_ms: TTL_MS });
   },
   renew: async (fault) => {
-    if (await isOurs(fault)) await call(fault, "PATCH", "", { enabled: false, ttl_ms: TTL_MS });
+    for (const proxy of (fault.spec as DownFault).proxies)
+      if (await isOurs(fault, proxy)) await call(fault, proxy, "PATCH", "", { enabled: false, ttl_ms: TTL_MS });
   },
   remove: async (fault) => {
-    await unlessGone(() => call(fault, "POST", "", { enabled: true }, [404]));
+    for (const proxy of (fault.spec as DownFault).proxies)
+      await unlessGone(() => call(fault, proxy, "POST", "", { enabled: true }, [404]));
   },
-  isInjected: async (fault) => !(await isEnabled(fault)),
-  isRemoved: async (fault) => (await unlessGone(() => isEnabled(fault))) !== false,
+  isInjected: async (fault) => (await enabledOf(fault)).every((enabled) => !enabled),
+  isRemoved: async (fault) => (await enabledOf(fault)).every((enabled) => enabled),
 };
+
+async function enabledOf(fault: Fault): Promise<readonly boolean[]> {
+  return await Promise.all(
+    (fault.spec as DownFault).proxies.map(async (proxy) => (await unlessGone(() => isEnabled(fault, proxy))) ?? true),
+  );
+}
 
 /** A proxy program that has ended took its faults with it: nothing listens there any more. */
 async function unlessGone<T>(action: () => Promise<T>): Promise<T | undefined> {
@@ -57,31 +88,27 @@ function isRefused(error: unknown): boolean {
   return causes.some((each: unknown) => (each as NodeJS.ErrnoException | undefined)?.code === "ECONNREFUSED");
 }
 
-async function find(fault: Fault): Promise<unknown> {
-  const response = await call(fault, "GET", `/toxics/${toxicName(fault)}`, undefined, [404]);
-  return response.status === 404 ? undefined : await response.json();
-}
-
 /** A proxy that is gone refuses nothing of ours any more. */
-async function isEnabled(fault: Fault): Promise<boolean> {
-  const response = await call(fault, "GET", "", undefined, [404]);
+async function isEnabled(fault: Fault, proxy: string): Promise<boolean> {
+  const response = await call(fault, proxy, "GET", "", undefined, [404]);
   return response.status === 404 || ((await response.json()) as { enabled: boolean }).enabled;
 }
 
-async function isOurs(fault: Fault): Promise<boolean> {
-  const response = await call(fault, "GET", "", undefined, [404]);
+async function isOurs(fault: Fault, proxy: string): Promise<boolean> {
+  const response = await call(fault, proxy, "GET", "", undefined, [404]);
   await response.body?.cancel();
   return response.headers.get("x-traceo-fault-proxy") !== null;
 }
 
 async function call(
   fault: Fault,
+  proxy: string,
   method: string,
   path: string,
   body?: object,
   alsoFine: readonly number[] = [],
 ): Promise<Response> {
-  const { api, proxy } = fault.spec as ToxicFault | DownFault;
+  const { api } = fault.spec as ToxicFault | DownFault;
   const url = `${api.replace(/\/+$/, "")}/proxies/${encodeURIComponent(proxy)}${path}`;
   let response: Response;
   try {

@@ -121,7 +121,7 @@ describe("a fault", () => {
   });
 
   it("is refused when it cannot be injected, and leaves no record", async () => {
-    const spec: FaultSpec = { type: "down", api: `http://127.0.0.1:${await closedPort()}`, proxy: "none" };
+    const spec: FaultSpec = { type: "down", api: `http://127.0.0.1:${await closedPort()}`, proxies: ["none"] };
     await expect(injectFault(await fault(spec), options())).rejects.toThrow(/No fault proxy answers at http:/);
     expect(await records.list()).toEqual([]);
   });

@@ -54,7 +54,9 @@ async function answerTo(proxies: ProxyCollection, request: IncomingMessage): Pro
     const [name = "", toxic = ""] = route.pattern.flatMap((word, at) => (word === "*" ? [parts[at]!] : []));
     return await handler({ proxies, name, toxic, body: () => readBody(request) });
   } catch (error) {
-    return problem(error);
+    // As Go's http.Error sends it, which is what Toxiproxy's clients see: JSON, said to be plain text, and a line's end.
+    const { status, document } = problem(error);
+    return { status, text: `${printJson(document)}\n` };
   }
 }
 
@@ -173,11 +175,11 @@ async function populate({ proxies, body }: Call): Promise<Answer> {
         throw new Failure("bad-request", `missing required field: ${missing} at proxy ${at + 1}`);
     });
     for (const request of requests) done.push(proxyDocument(await proxies.addOrReplace(request)));
-    return show(201, { proxies: done });
+    return show(201, { proxies: done.length === 0 ? null : done });
   } catch (error) {
     // The proxies that were made before the failure are made, and said.
     const { status, document } = problem(error);
-    return show(status, { ...(document as object), proxies: done.length === 0 ? null : done });
+    return show(status, { ...document, proxies: done.length === 0 ? null : done });
   }
 }
 
@@ -188,9 +190,8 @@ function matches(pattern: readonly string[], parts: readonly string[]): boolean 
   );
 }
 
-function problem(error: unknown): Answer {
-  if (error instanceof URIError) return { status: 400, document: { error: "bad path", status: 400 } };
-  const status = isFailure(error) ? error.status : 500;
+function problem(error: unknown): { readonly status: number; readonly document: object } {
+  const status = isFailure(error) ? error.status : error instanceof URIError ? 400 : 500;
   return { status, document: { error: describeError(error), status } };
 }
 

@@ -2,16 +2,17 @@ import type { ScriptModule } from "../script-module.ts";
 import { cryptoModule } from "./crypto.ts";
 import { encodingModule } from "./encoding.ts";
 import { executionModule } from "./execution.ts";
+import { htmlModule } from "./html/html-module.ts";
+import { httpModule } from "./http/http-module.ts";
 import { k6Module } from "./k6.ts";
 import { metricsModule } from "./metrics.ts";
 import { timersModule } from "./timers.ts";
 
 /** Every module that scripts can import by name. */
 const MODULES: ReadonlyMap<string, ScriptModule> = new Map(
-  [k6Module, executionModule, metricsModule, timersModule, encodingModule, cryptoModule].map((module) => [
-    module.specifier,
-    module,
-  ]),
+  [k6Module, httpModule, htmlModule, executionModule, metricsModule, timersModule, encodingModule, cryptoModule].map(
+    (module) => [module.specifier, module],
+  ),
 );
 
 /** What scripts import and we do not offer, with the reason that they are told. */

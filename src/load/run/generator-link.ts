@@ -70,6 +70,8 @@ export interface Requests {
   handleSummary(parameters: { readonly data: unknown }): {
     readonly files: Readonly<Record<string, string | Uint8Array>> | undefined;
   };
+  /** The run is over: connections are closed in order. */
+  close(): undefined;
   /** A report at once, of everything recorded so far. */
   drain(): undefined;
 }

@@ -19,6 +19,7 @@ export function openGeneratorSamples(
     get samples() {
       return recorder;
     },
+    exemplify: (...exemplar) => recorder.exemplify(...exemplar),
     start: (keepsRaw) => {
       recorder = new Recorder(metrics, { generator, raw: keepsRaw }, nowUnixMs());
     },

@@ -50,6 +50,8 @@ export interface GeneratorStand {
 export interface GeneratorSamples {
   readonly metrics: Metrics;
   readonly samples: Samples;
+  /** Offers a request's trace as an example of its duration. */
+  exemplify?(metric: number, tags: number, value: number, unixMs: number, traceId: string): void;
 }
 
 export interface GeneratorPlan {
@@ -389,6 +391,7 @@ export class Generator {
       give: (user) => {
         const seat = seats.get(user)!;
         seats.delete(user);
+        this.#script.releaseUser(seat.user);
         seat.state.scenario = undefined;
         state.activeUsers -= 1;
         this.#activeUsers -= 1;
@@ -439,6 +442,7 @@ export class Generator {
       host.tags = this.#tag(host.tags, "iter", String(host.iterationInScenario));
     seat.data ??= { value: this.#setupData === undefined ? undefined : (JSON.parse(this.#setupData) as unknown) };
     seat.isIterating = true;
+    this.#script.startIteration(seat.user);
     const startMs = timeline.nowMs();
     let isFull = true;
     try {

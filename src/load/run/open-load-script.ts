@@ -5,9 +5,11 @@ import { currentUser } from "#script/blocking.ts";
 import { openScript, type Script } from "#script/open-script.ts";
 import { Interrupted, ScriptError, ScriptSyntaxError } from "#script/user.ts";
 import type { LoadUser, LoadUserState, RunUnderWay } from "../load-user.ts";
+import { closeHttpRun, endHttpUser, startHttpIteration, traceRequests } from "../module/http/http-run.ts";
 import { SCRIPT_GLOBALS } from "../module/script-globals.ts";
 import { findModule } from "../module/script-modules.ts";
 import { consolidate } from "../option/consolidate.ts";
+import type { Options } from "../options.ts";
 import { LOAD_EXIT, LoadFailure } from "./exit-code.ts";
 import type { GeneratorEvents, GeneratorSamples } from "./generator.ts";
 import type { LoadParameters, ScriptSource } from "./generator-link.ts";
@@ -26,6 +28,7 @@ export async function openLoadScript(
   const files = new ScriptFiles(source);
   let script: Script;
   let probe: LoadUser;
+  let configured: Options | undefined;
   try {
     script = await openScript({
       entry: source.entry,
@@ -48,7 +51,22 @@ export async function openLoadScript(
     files: script.modules().map(({ path, sourceBytes }) => ({ name: path, sizeBytes: sourceBytes })),
     sha256: sha256Of(script.files.values()),
     read: files.contents,
-    configure: () => undefined,
+    configure: (options) => {
+      configured = options;
+      traceRequests(
+        { options, metrics: samples.metrics },
+        {
+          wants: () => true,
+          ended: (_user, traceId, metric, tags, durationMs, endUnixMs) =>
+            samples.exemplify?.(metric, tags, durationMs, endUnixMs, traceId),
+        },
+      );
+    },
+    startIteration: startHttpIteration,
+    releaseUser: endHttpUser,
+    close: () => {
+      if (configured !== undefined) closeHttpRun(configured);
+    },
     blockingShare: () => {
       const places = script.reallyBlocked();
       return {

@@ -21,6 +21,9 @@ export function plainScript(options: unknown, functions: Readonly<Record<string,
     sha256: "0".repeat(64),
     read: new Map(),
     configure: () => undefined,
+    startIteration: () => undefined,
+    releaseUser: () => undefined,
+    close: () => undefined,
     blockingShare: () => ({ totalMs: 0, places: [] }),
     createUser: async (id, host) => {
       let abort = new AbortController();

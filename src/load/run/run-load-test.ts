@@ -490,6 +490,10 @@ class Run {
   }
 
   async close(): Promise<void> {
+    // One that is stuck or gone cannot answer; it is ended all the same.
+    await Promise.allSettled(
+      this.#generators.filter(({ isLost }) => !isLost).map((generator) => generator.link.request("close")),
+    );
     await Promise.all(this.#generators.map((generator) => generator.stop()));
   }
 }

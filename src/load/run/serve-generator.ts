@@ -131,6 +131,10 @@ export function serveGenerator(
       return undefined;
     },
     handleSummary: async ({ data }) => ({ files: await ready().handleSummary(data) }),
+    close: async () => {
+      script?.close();
+      return undefined;
+    },
     drain: async () => {
       report(false);
       return undefined;
