@@ -8,6 +8,8 @@ import { preamble, quote, type Statement, StatementError } from "./statement.ts"
  *   settings and parameters stay. So each statement has a connection of its own; opening, setting and closing one costs 0.7 ms.
  * - Nothing interrupts a query from outside but KILL from another connection, and some functions do not look
  *   (levenshteinDistance, arraySort): a query that outlives its kill is `stuck`, and only the end of the process ends it.
+ * - One limit holds all memory, and whoever asks next fails. Statements have a share in which an INSERT is spared
+ *   (config-file.ts); if it failed all the same, reads run one at a time until an INSERT has gone through.
  * - A query occupies a thread of libuv's pool: lanes keep slow reads from holding up everything else.
  */
 export interface ExecutorOptions {
@@ -25,6 +27,9 @@ const INSERTS = 2;
 /** Definitions and mutations, which may wait long for their end. */
 const CHANGES = 3;
 const WAITING = 256;
+/** How long reads make room for an INSERT that found none, at most. */
+const MAKE_ROOM_MS = 20_000;
+const NO_MEMORY = 241;
 /** `max_execution_time` is checked between blocks; a query that does not reach the next one is killed this much later. */
 const DEADLINE_SLACK_MS = 1_000;
 
@@ -34,6 +39,7 @@ export class Executor {
   readonly #inserts = new Lane(INSERTS, WAITING);
   readonly #changes = new Lane(CHANGES, WAITING);
   readonly #running = new Set<Promise<unknown>>();
+  #roomTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(options: ExecutorOptions) {
@@ -43,9 +49,15 @@ export class Executor {
   /** Runs one statement; the signal kills it. */
   async run(statement: Statement, signal: AbortSignal): Promise<ChdbResult> {
     if (this.#closed) throw new StatementError("Code: 236. DB::Exception: The engine is stopping. (ABORTED)");
-    const leave = await this.#laneOf(statement).enter(signal);
+    const lane = this.#laneOf(statement);
+    const leave = await lane.enter(signal);
     try {
-      return await this.#tracked(this.#supervised(statement, signal));
+      const result = await this.#tracked(this.#supervised(statement, signal));
+      if (lane === this.#inserts) this.#readsAsEver();
+      return result;
+    } catch (error) {
+      if (lane === this.#inserts && error instanceof StatementError && error.code === NO_MEMORY) this.#makeRoom();
+      throw error;
     } finally {
       leave();
     }
@@ -54,6 +66,20 @@ export class Executor {
   #laneOf({ settings, sql }: Statement): Lane {
     if (settings.has("readonly")) return this.#reads;
     return /^\s*INSERT\b/i.test(sql) ? this.#inserts : this.#changes;
+  }
+
+  #makeRoom(): void {
+    clearTimeout(this.#roomTimer);
+    this.#reads.narrow(1);
+    this.#roomTimer = setTimeout(() => this.#readsAsEver(), MAKE_ROOM_MS);
+    this.#roomTimer.unref();
+  }
+
+  #readsAsEver(): void {
+    if (this.#roomTimer === undefined) return;
+    clearTimeout(this.#roomTimer);
+    this.#roomTimer = undefined;
+    this.#reads.narrow(undefined);
   }
 
   /** Runs one statement of the host's own, past the lanes. */
