@@ -9,7 +9,8 @@ import { preamble, quote, type Statement, StatementError } from "./statement.ts"
  * - Nothing interrupts a query from outside but KILL from another connection, and some functions do not look
  *   (levenshteinDistance, arraySort): a query that outlives its kill is `stuck`, and only the end of the process ends it.
  * - One limit holds all memory, and whoever asks next fails. Statements have a share in which an INSERT is spared
- *   (config-file.ts); if it failed all the same, reads run one at a time until an INSERT has gone through.
+ *   (config-file.ts); if one failed all the same, reads make room: until an INSERT has gone through they get little memory each,
+ *   and one that needs more waits and runs then.
  * - A query occupies a thread of libuv's pool: lanes keep slow reads from holding up everything else.
  */
 export interface ExecutorOptions {
@@ -17,6 +18,7 @@ export interface ExecutorOptions {
   readonly dataDir: string;
   /** How long a killed query may go on. */
   readonly killGraceMs: number;
+  readonly memoryLimitBytes: number;
   /** Called once with a query that outlived its kill. */
   readonly onStuck: (statement: Statement) => void;
 }
@@ -27,8 +29,9 @@ const INSERTS = 2;
 /** Definitions and mutations, which may wait long for their end. */
 const CHANGES = 3;
 const WAITING = 256;
-/** How long reads make room for an INSERT that found none, at most. */
+/** How long reads make room for an INSERT that found none, at most, and what share of the limit each gets meanwhile. */
 const MAKE_ROOM_MS = 20_000;
+const MODEST_SHARE = 1 / 32;
 const NO_MEMORY = 241;
 /** `max_execution_time` is checked between blocks; a query that does not reach the next one is killed this much later. */
 const DEADLINE_SLACK_MS = 1_000;
@@ -39,7 +42,8 @@ export class Executor {
   readonly #inserts = new Lane(INSERTS, WAITING);
   readonly #changes = new Lane(CHANGES, WAITING);
   readonly #running = new Set<Promise<unknown>>();
-  #roomTimer: NodeJS.Timeout | undefined;
+  /** While reads make room: resolves when that is over. */
+  #room: { readonly over: Promise<void>; readonly end: () => void } | undefined;
   #closed = false;
 
   constructor(options: ExecutorOptions) {
@@ -48,38 +52,66 @@ export class Executor {
 
   /** Runs one statement; the signal kills it. */
   async run(statement: Statement, signal: AbortSignal): Promise<ChdbResult> {
-    if (this.#closed) throw new StatementError("Code: 236. DB::Exception: The engine is stopping. (ABORTED)");
     const lane = this.#laneOf(statement);
-    const leave = await lane.enter(signal);
+    if (lane === this.#reads) return await this.#read(statement, signal);
+    if (lane !== this.#inserts) return await this.#inLane(lane, statement, signal);
     try {
-      const result = await this.#tracked(this.#supervised(statement, signal));
-      if (lane === this.#inserts) this.#readsAsEver();
+      const result = await this.#inLane(lane, statement, signal);
+      this.#room?.end();
       return result;
     } catch (error) {
-      if (lane === this.#inserts && error instanceof StatementError && error.code === NO_MEMORY) this.#makeRoom();
+      if (isMemoryError(error)) this.#makeRoom();
       throw error;
+    }
+  }
+
+  async #read(statement: Statement, signal: AbortSignal): Promise<ChdbResult> {
+    for (;;) {
+      const room = this.#room;
+      try {
+        return await this.#inLane(this.#reads, room === undefined ? statement : this.#modest(statement), signal);
+      } catch (error) {
+        if (room === undefined || !isMemoryError(error) || signal.aborted) throw error;
+        await untilAborted(room.over, signal);
+      }
+    }
+  }
+
+  async #inLane(lane: Lane, statement: Statement, signal: AbortSignal): Promise<ChdbResult> {
+    if (this.#closed) throw new StatementError("Code: 236. DB::Exception: The engine is stopping. (ABORTED)");
+    const leave = await lane.enter(signal);
+    try {
+      return await this.#tracked(this.#supervised(statement, signal));
     } finally {
       leave();
     }
   }
 
-  #laneOf({ settings, sql }: Statement): Lane {
-    if (settings.has("readonly")) return this.#reads;
-    return /^\s*INSERT\b/i.test(sql) ? this.#inserts : this.#changes;
+  #modest(statement: Statement): Statement {
+    const modest = Math.round(this.#options.memoryLimitBytes * MODEST_SHARE);
+    const asked = Number(statement.settings.get("max_memory_usage") ?? 0);
+    if (asked > 0 && asked <= modest) return statement;
+    return { ...statement, settings: new Map([...statement.settings, ["max_memory_usage", String(modest)]]) };
   }
 
   #makeRoom(): void {
-    clearTimeout(this.#roomTimer);
-    this.#reads.narrow(1);
-    this.#roomTimer = setTimeout(() => this.#readsAsEver(), MAKE_ROOM_MS);
-    this.#roomTimer.unref();
+    if (this.#room !== undefined) return;
+    let end = (): void => undefined;
+    const over = new Promise<void>((resolve) => {
+      end = () => {
+        clearTimeout(timer);
+        this.#room = undefined;
+        resolve();
+      };
+    });
+    const timer = setTimeout(end, MAKE_ROOM_MS);
+    timer.unref();
+    this.#room = { over, end };
   }
 
-  #readsAsEver(): void {
-    if (this.#roomTimer === undefined) return;
-    clearTimeout(this.#roomTimer);
-    this.#roomTimer = undefined;
-    this.#reads.narrow(undefined);
+  #laneOf({ settings, sql }: Statement): Lane {
+    if (settings.has("readonly")) return this.#reads;
+    return /^\s*INSERT\b/i.test(sql) ? this.#inserts : this.#changes;
   }
 
   /** Runs one statement of the host's own, past the lanes. */
@@ -152,4 +184,20 @@ export class Executor {
       chdb.CloseConnection(connection);
     }
   }
+}
+
+function isMemoryError(error: unknown): boolean {
+  return error instanceof StatementError && error.code === NO_MEMORY;
+}
+
+/** Rejects when the signal aborts first. */
+async function untilAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const abort = (): void => reject(cancelled());
+    signal.addEventListener("abort", abort, { once: true });
+    void promise.then(() => {
+      signal.removeEventListener("abort", abort);
+      resolve();
+    });
+  });
 }

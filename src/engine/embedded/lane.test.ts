@@ -44,28 +44,4 @@ describe("lane", () => {
     await expect(second).resolves.toBeTypeOf("function");
     await expect(lane.enter(AbortSignal.abort())).rejects.toMatchObject({ code: 394 });
   });
-
-  it("can be narrowed for a while: those inside go on, the others wait for fewer places", async () => {
-    const lane = new Lane(3, 10);
-    const leave = await Promise.all([1, 2, 3].map(() => lane.enter(never)));
-    const inside: string[] = [];
-    const enter = async (name: string) => {
-      const out = await lane.enter(never);
-      inside.push(name);
-      return out;
-    };
-    const waiting = ["a", "b", "c"].map(enter);
-    lane.narrow(1);
-    leave[0]!();
-    leave[1]!();
-    await Promise.resolve();
-    expect(inside).toEqual([]);
-    leave[2]!();
-    const leaveA = await waiting[0]!;
-    expect(inside).toEqual(["a"]);
-    lane.narrow(undefined);
-    await Promise.all(waiting);
-    expect(inside).toEqual(["a", "b", "c"]);
-    leaveA();
-  });
 });

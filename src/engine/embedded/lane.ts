@@ -6,30 +6,19 @@ import { StatementError } from "./statement.ts";
  */
 export class Lane {
   readonly #maxRunning: number;
-  #nowRunning: number;
   readonly #maxWaiting: number;
   #running = 0;
   readonly #waiting: (() => void)[] = [];
 
   constructor(maxRunning: number, maxWaiting: number) {
     this.#maxRunning = maxRunning;
-    this.#nowRunning = maxRunning;
     this.#maxWaiting = maxWaiting;
-  }
-
-  /** From now on at most this many run (those that do go on); `undefined` for as many as ever. */
-  narrow(maxRunning: number | undefined): void {
-    this.#nowRunning = maxRunning ?? this.#maxRunning;
-    while (this.#running < this.#nowRunning && this.#waiting.length > 0) {
-      this.#running++;
-      this.#waiting.shift()!();
-    }
   }
 
   /** Resolves when it is this caller's turn; the answer gives the place back. Rejects when the queue is full or on abort. */
   async enter(signal: AbortSignal): Promise<() => void> {
     if (signal.aborted) throw cancelled();
-    if (this.#running >= this.#nowRunning) {
+    if (this.#running >= this.#maxRunning) {
       if (this.#waiting.length >= this.#maxWaiting)
         throw new StatementError(
           `Code: 202. DB::Exception: Too many statements are waiting (${this.#maxWaiting}). (TOO_MANY_SIMULTANEOUS_QUERIES)`,
@@ -51,7 +40,7 @@ export class Lane {
     return () => {
       if (left) return;
       left = true;
-      const next = this.#running > this.#nowRunning ? undefined : this.#waiting.shift();
+      const next = this.#waiting.shift();
       if (next === undefined) this.#running--;
       else next();
     };

@@ -94,6 +94,9 @@ const originAliases: readonly string[] = [
 ];
 const TRACE_ID_INDEX = "INDEX trace_id_bloom trace_id TYPE bloom_filter(0.01) GRANULARITY 1";
 
+/** The recipe groups by the whole key: merging what it made once more would find nothing. */
+const GROUPED = "optimize_on_insert = 0";
+
 const load = zstd("load", "UInt64");
 const newestLoad = simple("load", "max", "UInt64");
 
@@ -222,7 +225,7 @@ const traces: Table = {
   partitionBy: "date",
   orderBy: "(tenant, trace_id, date)",
   settings: STORED,
-  insertSettings: "",
+  insertSettings: GROUPED,
   recipe: `SELECT tenant, toDate(start_time) AS date, trace_id, min(start_time), max(addNanoseconds(start_time, duration_nano)), count(),
       countIf(status_code = 'error'), groupUniqArray(64)(service_name::String),
       maxIf((18446744073709551615 - toUInt64(toUnixTimestamp64Nano(start_time)), service_name::String, name::String, span_id, duration_nano, status_code),
@@ -253,7 +256,7 @@ const spanStats: Table = {
   partitionBy: "toDate(time)",
   orderBy: "(tenant, service_name, time, name, kind)",
   settings: STORED,
-  insertSettings: "",
+  insertSettings: GROUPED,
   recipe: `SELECT tenant, service_name, name, kind, toStartOfMinute(toDateTime(start_time, 'UTC')) AS minute, count(), countIf(status_code = 'error'),
       sum(duration_nano), max(duration_nano), sumMap(map(${DURATION_BUCKET}, toUInt64(1))), max({load})
     FROM {block} WHERE {where} GROUP BY tenant, service_name, name, kind, minute`,
@@ -278,13 +281,15 @@ const logStats: Table = {
   partitionBy: "toDate(time)",
   orderBy: "(tenant, service_name, time, severity_number, template)",
   settings: STORED,
-  insertSettings: "",
+  insertSettings: GROUPED,
   recipe: `SELECT tenant, service_name, severity_number, template, toStartOfMinute(toDateTime(time, 'UTC')) AS minute, count(), max({load})
     FROM {block} WHERE {where} GROUP BY tenant, service_name, severity_number, template, minute`,
   partitionDate: "toDate(time)",
   summaryOf: "logs",
 };
 
+const DB_SYSTEM = promotedColumn("attributes", "db.system.name");
+const SERVER = promotedColumn("attributes", "server.address");
 const IS_CLIENT = "kind IN ('client', 'producer')";
 const IS_SERVER = "kind IN ('server', 'consumer')";
 
@@ -320,9 +325,9 @@ const serviceEdges: Table = {
   recipe: `SELECT tenant, toStartOfMinute(toDateTime(start_time, 'UTC')) AS minute, cityHash64(trace_id, if(${IS_CLIENT}, span_id, parent_span_id)),
       if(${IS_CLIENT}, service_name, ''), if(${IS_SERVER}, service_name, ''),
       if(${IS_CLIENT}, multiIf(attributes['peer.service'] != '', attributes['peer.service'],
-         attributes['db.system.name'] != '', attributes['db.system.name'], attributes['db.system'] != '', attributes['db.system'],
-         attributes['messaging.system'] != '', attributes['messaging.system'], attributes['server.address']), ''),
-      if(${IS_CLIENT}, multiIf(attributes['db.system.name'] != '' OR attributes['db.system'] != '', 'database',
+         ${DB_SYSTEM} != '', ${DB_SYSTEM}, attributes['db.system'] != '', attributes['db.system'],
+         attributes['messaging.system'] != '', attributes['messaging.system'], ${SERVER}), ''),
+      if(${IS_CLIENT}, multiIf(${DB_SYSTEM} != '' OR attributes['db.system'] != '', 'database',
          attributes['messaging.system'] != '', 'queue', 'service'), ''),
       status_code = 'error', if(${IS_CLIENT}, duration_nano, 0), if(${IS_SERVER}, duration_nano, 0), {load}
     FROM {block} WHERE (${IS_CLIENT} OR (${IS_SERVER} AND parent_span_id != '')) AND {where}`,
