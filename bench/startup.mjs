@@ -39,7 +39,6 @@ async function look(print, dataDir, rows, start) {
     if (start === "first") return;
     // Merges that the start found to do are not idling.
     await quiet(program);
-    await sleep(60_000);
     const before = program.cpuSeconds();
     await sleep(IDLE_SECONDS * 1000);
     const cpu = (program.cpuSeconds() - before) / IDLE_SECONDS;

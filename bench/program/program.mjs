@@ -12,7 +12,9 @@ export async function startProgram(dataDir, settings = {}) {
   const started = performance.now();
   const set = Object.entries(settings).flatMap(([name, value]) => ["--set", `${name}=${value}`]);
   const ports = ["--listen", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--otlp-grpc", "off"];
-  const child = spawn(process.execPath, [MAIN, "serve", "--data", dataDir, ...ports, ...set], {
+  // `--cpu-prof --cpu-prof-dir=DIR` shows where its time goes, thread by thread.
+  const nodeOptions = process.env.BENCH_NODE_OPTIONS?.split(" ") ?? [];
+  const child = spawn(process.execPath, [...nodeOptions, MAIN, "serve", "--data", dataDir, ...ports, ...set], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   let said = "";
@@ -35,6 +37,8 @@ export async function startProgram(dataDir, settings = {}) {
     readyMs,
     log: () => said,
     cpuSeconds: () => sum(child.pid, cpuSecondsOf),
+    /** Of these the program's own process, where bodies are received, decoded and built. */
+    ownCpuSeconds: () => cpuSecondsOf(child.pid),
     /** Resident memory of all its processes, and what of it is their own (the rest is mapped files). */
     residentBytes: () => sum(child.pid, (pid) => kilobytes(pid, "VmRSS") * 1024),
     ownBytes: () => sum(child.pid, (pid) => kilobytes(pid, "RssAnon") * 1024),

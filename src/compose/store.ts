@@ -90,8 +90,11 @@ export async function openStore(settings: Settings, dataDir: string, clock: Cloc
   };
 }
 
-/** The embedded engine holds about five blocks of a load while it inserts it, and two inserts run side by side. */
-const LOADS_IN_ENGINE_MEMORY = 14;
+/**
+ * The embedded engine holds about five blocks of a load while it inserts it, and two inserts run side by side; a block is about
+ * half of what is foretold of it.
+ */
+const LOADS_IN_ENGINE_MEMORY = 10;
 const LARGEST_LOAD_BYTES = 64 << 20;
 
 function loadBytesFor({ engine }: Settings): number {

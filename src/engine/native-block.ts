@@ -91,12 +91,10 @@ const encoder = new TextEncoder();
  * loads by it.
  */
 export function estimateBlockBytes(batch: Batch): number {
-  // Promoted attributes stand in the block a second time.
+  // The body has each key with each attribute, which makes up for promoted values that stand in the block twice.
   if (batch.signal !== "metrics")
     return (
-      batch.body.length * (batch.signal === "traces" ? 3 : 2) +
-      batch.count * ROW_BYTES +
-      repeatedBytes(batch.scopes, batch.count, (row) => batch.scope[row]!)
+      batch.body.length + batch.count * ROW_BYTES + repeatedBytes(batch.scopes, batch.count, (row) => batch.scope[row]!)
     );
   const { resource, scope } = batch.metrics;
   let repeated = 0;

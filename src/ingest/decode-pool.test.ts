@@ -57,7 +57,7 @@ describe("decode pool", () => {
       pool.decode("traces", spans(12), "if-room"),
     ]);
     expect([one.accepted, two.accepted]).toEqual([30, 12]);
-    expect(pool.status().keptBytes).toBe(one.decodedBytes + two.decodedBytes);
+    expect(pool.status().keptBytes).toBe(one.keptBytes + two.keptBytes);
     expect(pool.isKept(one.ticket!)).toBe(true);
     const [block] = await pool.build("traces", [one.ticket!, two.ticket!]);
     expect(block).toMatchObject({ kind: "spans", rows: 42, dates: ["2026-01-01"] });

@@ -155,7 +155,7 @@ class WorkerPool implements DecodePool {
         abort,
       });
       const { kind: _kind, id: _id, isKept: isReallyKept, ...decoded } = answer as DecodedAnswer;
-      return { ...decoded, ticket: isReallyKept ? worker.keep(signal, id, decoded.decodedBytes) : undefined };
+      return { ...decoded, ticket: isReallyKept ? worker.keep(signal, id, decoded.keptBytes) : undefined };
     } finally {
       this.#queuedBytes -= bytes;
       this.#queuedOrders--;

@@ -67,6 +67,8 @@ export interface DecodedAnswer {
   readonly clamped: number;
   /** What was cut off at a limit, by limit. */
   readonly truncated: readonly { readonly limit: DecodeLimit; readonly count: number }[];
+  /** Memory that the decoded batch takes. */
+  readonly keptBytes: number;
   /** Memory that the decoded batch takes, or its block will, whichever is more. */
   readonly decodedBytes: number;
   readonly isKept: boolean;

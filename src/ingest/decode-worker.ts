@@ -93,6 +93,7 @@ function decode(order: DecodeOrder, kept: Map<number, PreparedBatch>): DecodedAn
   const rows = isRejecting ? accepted - outsideCount : accepted;
   const keep = keepAs !== undefined && rows > 0;
   if (keep) kept.set(keepAs, { batch, tenant: order.tenant, window, receivedUnixNano: order.receivedUnixNano });
+  const keptBytes = memoryOf(batch);
   return {
     kind: "decoded",
     id,
@@ -101,7 +102,8 @@ function decode(order: DecodeOrder, kept: Map<number, PreparedBatch>): DecodedAn
     rejections: all,
     clamped: isRejecting ? 0 : outsideCount,
     truncated,
-    decodedBytes: Math.max(memoryOf(batch), estimateBlockBytes(batch)),
+    keptBytes,
+    decodedBytes: Math.max(keptBytes, estimateBlockBytes(batch)),
     isKept: keep,
   };
 }

@@ -268,7 +268,7 @@ describe("loading what cannot all be loaded", () => {
       const prefixes = bodies.map((number) => `startsWith(trace_id, '1d0${number}')`).join(" OR ");
       return (await one(`SELECT uniqExact(load), count() FROM spans WHERE ${prefixes}`)).map(Number);
     };
-    expect(await loadsOf(30_000_000, [1, 2, 3])).toEqual([1, 300]);
+    expect(await loadsOf(LOADER_DEFAULTS.loadBytes, [1, 2, 3])).toEqual([1, 300]);
     expect(await loadsOf(1, [4, 5, 6])).toEqual([3, 300]);
   });
 

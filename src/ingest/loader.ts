@@ -64,7 +64,7 @@ export interface LoaderOptions {
 
 export const LOADER_DEFAULTS: LoaderOptions = {
   loadRows: 65_536,
-  loadBytes: 30_000_000,
+  loadBytes: 42_000_000,
   lingerMs: 400,
   pauseMs: 250,
 };

@@ -32,6 +32,8 @@ const WAITING = 256;
 /** How long reads make room for an INSERT that found none, at most, and what share of the limit each gets meanwhile. */
 const MAKE_ROOM_MS = 20_000;
 const MODEST_SHARE = 1 / 32;
+const MODEST_ATTEMPTS = 40;
+const MODEST_PAUSE_MS = 100;
 const NO_MEMORY = 241;
 /** `max_execution_time` is checked between blocks; a query that does not reach the next one is killed this much later. */
 const DEADLINE_SLACK_MS = 1_000;
@@ -66,13 +68,18 @@ export class Executor {
   }
 
   async #read(statement: Statement, signal: AbortSignal): Promise<ChdbResult> {
-    for (;;) {
+    for (let attempt = 1; ; attempt++) {
       const room = this.#room;
       try {
         return await this.#inLane(this.#reads, room === undefined ? statement : this.#modest(statement), signal);
       } catch (error) {
         if (room === undefined || !isMemoryError(error) || signal.aborted) throw error;
-        await untilAborted(room.over, signal);
+        // Its own limit: it is no modest one, and runs when there is room again.
+        if (/Query memory limit|\(for query\)/.test(error.message)) await untilAborted(room.over, signal);
+        // What others still hold comes free soon: a modest read, such as the loader's, need not wait for the end.
+        else if (attempt < MODEST_ATTEMPTS)
+          await untilAborted(Promise.race([room.over, pause(MODEST_PAUSE_MS)]), signal);
+        else throw error;
       }
     }
   }
@@ -186,8 +193,12 @@ export class Executor {
   }
 }
 
-function isMemoryError(error: unknown): boolean {
+function isMemoryError(error: unknown): error is StatementError {
   return error instanceof StatementError && error.code === NO_MEMORY;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** Rejects when the signal aborts first. */
