@@ -62,5 +62,5 @@ export async function runScript(
   const ids = Array.from({ length: given.users ?? 1 }, (_, index) => index + 1);
   const users = await Promise.all(ids.map((id) => script.createUser(id, stateOf(id))));
   const answers = await Promise.all(users.map((user) => user.call("default", [])));
-  return { logged, samples: memory.drain(), answers, reallyBlocked: script.reallyBlocked().length };
+  return { logged, samples: memory.drain().frame, answers, reallyBlocked: script.reallyBlocked().length };
 }
