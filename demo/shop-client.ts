@@ -1,6 +1,8 @@
+import { randomUUID } from "node:crypto";
 import type { LookupFunction } from "node:net";
 import type { Channel } from "./channel.ts";
 import { chooseInstance, type ServiceName } from "./directory.ts";
+import { type Attempt, createRetryBudget, hedge } from "./hedge.ts";
 import { Outage, Refusal } from "./refusal.ts";
 import { loadInstrumented } from "./telemetry.ts";
 
@@ -12,7 +14,18 @@ export const toLoopback: LookupFunction = (_hostname, options, callback) => {
   else callback(null, "127.0.0.1", 4);
 };
 
-const agent = new http.Agent({ keepAlive: true, maxSockets: 64, timeout: 60_000, lookup: toLoopback });
+/** Set when the shop's calls go through a fault proxy (`--fault-proxy`): what then keeps it going is a second attempt. */
+const HEDGE_AFTER_MS = Number(process.env["SHOP_HEDGE_AFTER_MS"] ?? 0);
+const MOST_ATTEMPTS = 5;
+const budget = createRetryBudget(0.5, 100);
+
+const agent = new http.Agent({
+  keepAlive: true,
+  // Calls that wait for retransmissions hold their sockets.
+  maxSockets: HEDGE_AFTER_MS > 0 ? 512 : 64,
+  timeout: 60_000,
+  lookup: toLoopback,
+});
 
 export interface ServiceCall {
   readonly method: "GET" | "POST" | "DELETE";
@@ -37,10 +50,29 @@ const DEFAULT_TIMEOUT_MS = 10_000;
  * Throws Outage 502 when it cannot be reached, 504 when it takes longer than `timeoutMs`.
  */
 export function request(channel: Channel, service: ServiceName, call: ServiceCall): Promise<ServiceAnswer> {
+  const deadlineMs = performance.now() + (call.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  if (HEDGE_AFTER_MS === 0) return send(channel, service, call, deadlineMs).answer;
+  // Whoever gets a change twice answers it once: see `idempotency-key` in shop-server.ts.
+  const key = call.method === "GET" ? undefined : randomUUID();
+  return hedge(() => send(channel, service, call, deadlineMs, key), {
+    afterMs: HEDGE_AFTER_MS,
+    mostAttempts: MOST_ATTEMPTS,
+    budget,
+  });
+}
+
+function send(
+  channel: Channel,
+  service: ServiceName,
+  call: ServiceCall,
+  deadlineMs: number,
+  key?: string,
+): Attempt<ServiceAnswer> {
   const { port } = chooseInstance(channel.directory(), service, call.stickyKey);
-  const timeoutMs = call.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  const timeoutMs = Math.max(0, deadlineMs - performance.now());
   const text = call.body === undefined ? undefined : JSON.stringify(call.body);
-  return new Promise((resolve, reject) => {
+  let abandon = (): void => undefined;
+  const answer = new Promise<ServiceAnswer>((resolve, reject) => {
     const outgoing = http.request(
       {
         agent,
@@ -48,10 +80,12 @@ export function request(channel: Channel, service: ServiceName, call: ServiceCal
         port,
         method: call.method,
         path: call.path,
-        headers:
-          text === undefined
+        headers: {
+          ...(text === undefined
             ? {}
-            : { "content-type": "application/json", "content-length": Buffer.byteLength(text).toString() },
+            : { "content-type": "application/json", "content-length": Buffer.byteLength(text).toString() }),
+          ...(key === undefined ? {} : { "idempotency-key": key }),
+        },
       },
       (response) => {
         const chunks: Buffer[] = [];
@@ -76,11 +110,13 @@ export function request(channel: Channel, service: ServiceName, call: ServiceCal
       );
     };
     const timer = setTimeout(() => {
-      outgoing.destroy(new Outage(504, `${service} did not answer within ${timeoutMs} ms`));
+      outgoing.destroy(new Outage(504, `${service} did not answer within ${Math.round(timeoutMs)} ms`));
     }, timeoutMs);
+    abandon = () => outgoing.destroy();
     outgoing.on("error", fail);
     outgoing.end(text);
   });
+  return { answer, abandon };
 }
 
 /** As `request`, but only a 2xx is returned: a 4xx is the customer's (Refusal), a 5xx ours (Outage). */

@@ -83,7 +83,9 @@ async function answer(
   const handle = async (): Promise<Answer> => {
     if (found === null) throw new Refusal(404, "no-such-page", `nothing at ${url.pathname}`);
     const body = await readBody(request);
-    return found.route.handler({ params: found.params, query: url.searchParams, headers: request.headers, body });
+    return once(request.headers["idempotency-key"], () =>
+      found.route.handler({ params: found.params, query: url.searchParams, headers: request.headers, body }),
+    );
   };
   const around = options.around ?? ((_request, next) => next());
   const { status, body } = await around(request, () => handle().catch(explain));
@@ -91,6 +93,21 @@ async function answer(
   response.writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(text) });
   response.end(text);
   options.onAnswer?.(request, status, text.length, performance.now() - started);
+}
+
+/** What was answered to a change, by its key, for as long as its sender may still try again. */
+const answered = new Map<string, Promise<Answer>>();
+const MOST_ANSWERED = 5_000;
+
+/** A change that arrives twice (its sender lost patience with a slow network) is made once and answered alike. */
+function once(key: string | string[] | undefined, make: () => Promise<Answer>): Promise<Answer> {
+  if (typeof key !== "string") return make();
+  const before = answered.get(key);
+  if (before !== undefined) return before;
+  const answer = make();
+  answered.set(key, answer);
+  if (answered.size > MOST_ANSWERED) answered.delete(answered.keys().next().value ?? "");
+  return answer;
 }
 
 function findRoute(

@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import type { Command } from "./channel.ts";
 import { connectControl, type DemoControl } from "./control-client.ts";
 import { openControlServer } from "./control-server.ts";
+import { type Detours, openDetours } from "./detours.ts";
 import type { DatabaseAddress, Directory, Instance, ServiceName } from "./directory.ts";
 import { createRandom } from "./random.ts";
 import { openServiceProcess, type ProcessPlan, type ServiceProcess } from "./service-process.ts";
@@ -28,6 +29,13 @@ export interface ShopOptions {
   readonly customersPerSecond?: number;
   /** Replays the customers and the order of random troubles. */
   readonly seed?: number;
+  /**
+   * A fault proxy's API (`traceo chaos proxy`). The shop's parts then reach each other and the database through proxies there,
+   * named `cart-2.4.0`, `gateway-3.8.0`, …, `database`, so that an experiment can harm the network between them.
+   */
+  readonly faultProxy?: string;
+  /** With a fault proxy: try again beside an answer that is this late (default 1000). 0: never. */
+  readonly hedgeAfterMs?: number;
   /** What the parts print on stderr, and what the supervisor does about it. */
   readonly log: (line: string) => void;
 }
@@ -68,7 +76,9 @@ export async function startShop(options: ShopOptions): Promise<Shop> {
     SHOP_OTLP_ENDPOINT: options.otlpEndpoint.replace(/\/+$/, ""),
     SHOP_SEED: String(seed),
     SHOP_CUSTOMERS_PER_SECOND: String(options.customersPerSecond ?? DEFAULT_CUSTOMERS_PER_SECOND),
+    ...(options.faultProxy === undefined ? {} : { SHOP_HEDGE_AFTER_MS: String(options.hedgeAfterMs ?? 1000) }),
   };
+  const detours = openDetours(options.faultProxy);
   const plan = ([service, version, heapMb]: Part, index: number): ProcessPlan => ({
     service,
     version,
@@ -79,7 +89,7 @@ export async function startShop(options: ShopOptions): Promise<Shop> {
   const processes: ServiceProcess[] = [];
 
   const announce = (): void => {
-    const directory = directoryOf(processes);
+    const directory = directoryOf(processes, detours);
     for (const process of processes) process.send(directory);
   };
   const command = (service: ServiceName, version: string | null, order: Command): Promise<void> => {
@@ -94,7 +104,11 @@ export async function startShop(options: ShopOptions): Promise<Shop> {
     desk.restore(service, version).catch((error: Error) => options.log(`${service} ${version}: ${error.message}`));
   };
   const start = async (part: ProcessPlan): Promise<void> => {
-    processes.push(await openServiceProcess(part, { onReady, log: options.log }));
+    const process = await openServiceProcess(part, { onReady, log: options.log });
+    const { port = 0, database = null } = process.state ?? {};
+    if (port !== 0) await detours.lead(`${part.service}-${part.version}`, port);
+    if (database !== null) await detours.lead("database", database.port);
+    processes.push(process);
     announce();
   };
   const stopProcesses = async (): Promise<void> => {
@@ -134,7 +148,9 @@ export async function startShop(options: ShopOptions): Promise<Shop> {
   return {
     ports: Object.fromEntries(
       processes.flatMap(({ plan: { service, version }, state }) =>
-        state === null || state.port === 0 ? [] : [[`${service} ${version}`, state.port]],
+        state === null || state.port === 0
+          ? []
+          : [[`${service} ${version}`, detours.portOf(`${service}-${version}`, state.port)]],
       ),
     ),
     pids: () => processes.flatMap(({ pid }) => (pid === null ? [] : [pid])),
@@ -144,13 +160,15 @@ export async function startShop(options: ShopOptions): Promise<Shop> {
   };
 }
 
-function directoryOf(processes: readonly ServiceProcess[]): Directory {
+function directoryOf(processes: readonly ServiceProcess[], detours: Detours): Directory {
   const services: Partial<Record<ServiceName, Instance[]>> = {};
   let database: DatabaseAddress | null = null;
   for (const { plan, address } of processes) {
     if (address === null) continue;
-    database = address.database ?? database;
-    services[plan.service] = [...(services[plan.service] ?? []), { version: plan.version, port: address.port }];
+    if (address.database !== null)
+      database = { ...address.database, port: detours.portOf("database", address.database.port) };
+    const port = detours.portOf(`${plan.service}-${plan.version}`, address.port);
+    services[plan.service] = [...(services[plan.service] ?? []), { version: plan.version, port }];
   }
   for (const instances of Object.values(services)) instances.sort((a, b) => (a.version < b.version ? -1 : 1));
   return { database, services };
@@ -163,6 +181,8 @@ async function main(): Promise<void> {
       otlp: { type: "string", default: "http://127.0.0.1:4318" },
       "customers-per-second": { type: "string" },
       seed: { type: "string" },
+      "fault-proxy": { type: "string" },
+      "hedge-after-ms": { type: "string" },
     },
   });
   const started = performance.now();
@@ -173,6 +193,8 @@ async function main(): Promise<void> {
       ? {}
       : { customersPerSecond: Number(values["customers-per-second"]) }),
     ...(values.seed === undefined ? {} : { seed: Number(values.seed) }),
+    ...(values["fault-proxy"] === undefined ? {} : { faultProxy: values["fault-proxy"] }),
+    ...(values["hedge-after-ms"] === undefined ? {} : { hedgeAfterMs: Number(values["hedge-after-ms"]) }),
     log: (line) => console.error(line),
   });
   const seconds = ((performance.now() - started) / 1000).toFixed(1);

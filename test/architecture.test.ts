@@ -10,10 +10,10 @@ import { describe, expect, it } from "vitest";
 const LAYERS: readonly (readonly string[])[] = [
   ["runtime"],
   ["model", "math"],
-  ["wire", "pipeline", "journal", "plan"],
+  ["wire", "pipeline", "journal", "plan", "script", "client"],
   ["engine", "state", "access", "cache"],
   ["ingest", "query", "capture"],
-  ["alert", "load"],
+  ["alert", "load", "chaos"],
   ["heal"],
   ["api"],
   ["config"],
@@ -32,10 +32,18 @@ const VENDORS: Readonly<Record<string, readonly string[]>> = {
   pg: ["state/postgres/"],
   hono: ["api/"],
   "@hono/node-server": ["api/"],
-  zod: ["api/", "config/"],
-  yaml: ["config/"],
+  zod: ["api/", "config/", "chaos/"],
+  yaml: ["config/", "chaos/"],
   "@node-rs/crc32": ["journal/"],
   zstddec: ["wire/"],
+  acorn: ["script/"],
+  astring: ["script/"],
+  "oxc-transform": ["script/"],
+  "@jridgewell/trace-mapping": ["script/"],
+  ws: ["client/", "load/"],
+  cheerio: ["load/module/html/"],
+  papaparse: ["load/module/"],
+  protobufjs: ["client/grpc/"],
 };
 
 interface Import {

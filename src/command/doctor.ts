@@ -1,12 +1,12 @@
 import { existsSync, statfsSync } from "node:fs";
 import { createServer } from "node:net";
 import { freemem, totalmem } from "node:os";
-import type { Status } from "#api/contract/shapes.ts";
+import type { QuarantineList, Status } from "#api/contract/shapes.ts";
 import { loadSettings } from "#config/load-settings.ts";
 import { printSize } from "#config/quantity.ts";
 import type { Settings } from "#config/settings.ts";
-import { describeError } from "#runtime/failure.ts";
-import { CLIENT_OPTIONS, openClient, text, Unreachable } from "./api-client.ts";
+import { describeError, isFailure } from "#runtime/failure.ts";
+import { type ApiClient, CLIENT_OPTIONS, openClient, text, Unreachable } from "./api-client.ts";
 import { type Command, EXIT } from "./command.ts";
 
 type Finding = {
@@ -43,8 +43,9 @@ export const doctor: Command = {
     const findings: Finding[] = [checkPlatform(), checkMemory(settings), checkDisk(settings)];
     try {
       const before = Date.now();
-      const status = await openClient(invocation).get<Status>("/api/status");
-      findings.push(...checkServer(status, (before + Date.now()) / 2));
+      const client = openClient(invocation);
+      const status = await client.get<Status>("/api/status");
+      findings.push(...checkServer(status, (before + Date.now()) / 2), await checkQuarantine(client));
     } catch (error) {
       if (!(error instanceof Unreachable)) throw error;
       findings.push({ check: "server", state: "warn", detail: error.message });
@@ -189,6 +190,27 @@ function checkServer(status: Status, localMs: number): Finding[] {
     else findings.push({ check: signal, state: "ok", detail: line });
   }
   return findings;
+}
+
+/** Loads that the engine refused again and again: needs the right to administer. */
+async function checkQuarantine(client: ApiClient): Promise<Finding> {
+  const check = "quarantine";
+  let quarantined: QuarantineList["quarantined"];
+  try {
+    ({ quarantined } = await client.get<QuarantineList>("/api/admin/quarantine"));
+  } catch (error) {
+    if (!isFailure(error)) throw error;
+    return { check, state: "warn", detail: `not looked at: ${error.message}`, remedy: "Use a token of kind admin." };
+  }
+  const [newest] = [...quarantined].sort((a, b) => b.atUnixMs - a.atUnixMs);
+  if (newest === undefined) return { check, state: "ok", detail: "empty" };
+  const records = quarantined.reduce((sum, { recordCount }) => sum + recordCount, 0);
+  return {
+    check,
+    state: "fail",
+    detail: `${records} records in ${quarantined.length} files; the newest: ${newest.name} (${newest.signal}), because: ${newest.reason}`,
+    remedy: `When the cause is gone, load them again: curl -X POST ${client.url}/api/admin/quarantine/${newest.name}/replay`,
+  };
 }
 
 async function checkPort(flag: string, address: string): Promise<Finding> {

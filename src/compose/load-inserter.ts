@@ -1,6 +1,14 @@
 import type { Engine } from "#engine/engine.ts";
-import { finishLoad, insertLoad, insertParts, missingFrom } from "#engine/load.ts";
+import { finishLoad, insertLoad, insertParts, missingFrom, newestLoad } from "#engine/load.ts";
+import type { StagedKind } from "#engine/schema/staged.ts";
 import type { LoadInserter } from "#ingest/loader.ts";
+import type { Signal } from "#model/batch.ts";
+
+const KINDS: Readonly<Record<Signal, readonly StagedKind[]>> = {
+  traces: ["spans"],
+  logs: ["logs"],
+  metrics: ["series", "points", "histograms", "exemplars"],
+};
 
 /** The engine as the loader sees it. */
 export function createLoadInserter(engine: Engine): LoadInserter {
@@ -14,6 +22,7 @@ export function createLoadInserter(engine: Engine): LoadInserter {
       (await missingFrom(engine, load, blocks, abort)).flatMap(({ table, dates }) =>
         dates.map((date) => ({ table, date })),
       ),
+    newestLoad: (signal, abort) => newestLoad(engine, KINDS[signal], abort),
     sync: () => engine.sync(),
     whenReady: (abort) => engine.whenReady(abort),
   };

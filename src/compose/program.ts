@@ -13,11 +13,12 @@ import { openGrpcServer } from "#ingest/grpc-server.ts";
 import { openHttpServer } from "#ingest/http-server.ts";
 import { createOtlpGrpcHandler } from "#ingest/otlp-grpc.ts";
 import { createOtlpHttpHandler } from "#ingest/otlp-http.ts";
-import { QUOTA_DEFAULTS, Quotas } from "#ingest/quota.ts";
+import { QUOTA_DEFAULTS, type Quota, Quotas } from "#ingest/quota.ts";
 import { startSelfTelemetry } from "#ingest/self-telemetry.ts";
 import { systemClock } from "#runtime/clock.ts";
 import { describeError, Failure } from "#runtime/failure.ts";
 import type { Log } from "#runtime/log.ts";
+import { encodeStatus } from "#wire/otlp-answer.ts";
 import { parseAddress } from "./address.ts";
 import { administer } from "./administration.ts";
 import { openStore } from "./store.ts";
@@ -40,6 +41,8 @@ export interface Program extends AsyncDisposable {
 }
 
 const LISTENER_CLOSE_MS = 5_000;
+/** The gRPC status code of "come again later". */
+const UNAVAILABLE = 14;
 
 /**
  * The whole program as plain constructor calls: started together, stopped in reverse. Listeners come first, so that a busy port
@@ -80,11 +83,12 @@ export async function startProgram(settings: Settings, context: ProgramContext):
     );
     const makeRoom = (): boolean => admission.evictSlow();
     let answerUi: (request: IncomingMessage, response: ServerResponse) => void = answerStarting;
-    let answerOtlp = answerUi;
+    let answerOtlp: typeof answerUi = answerOtlpStarting;
+    const { maxConnections } = settings.ingest;
     const ui = stack.use(
       await openHttpServer(
         (request, response) => answerUi(request, response),
-        { ...listen, flag: "--listen", makeRoom, silenceMs: 0 },
+        { ...listen, flag: "--listen", maxConnections, makeRoom, silenceMs: 0 },
         counts,
       ),
     );
@@ -94,7 +98,7 @@ export async function startProgram(settings: Settings, context: ProgramContext):
         : stack.use(
             await openHttpServer(
               (request, response) => answerOtlp(request, response),
-              { ...httpAddress, flag: "--otlp-http", makeRoom },
+              { ...httpAddress, flag: "--otlp-http", maxConnections, makeRoom },
               counts,
             ),
           );
@@ -102,7 +106,17 @@ export async function startProgram(settings: Settings, context: ProgramContext):
     const store = stack.use(await openStore(settings, dataDir, clock, log));
     const { engine, ingest, documents } = store;
 
-    const quotas = new Quotas(QUOTA_DEFAULTS, clock, counts);
+    const quotas = new Quotas(
+      {
+        ...QUOTA_DEFAULTS,
+        everyTenant: quotaOf(settings.ingest.quota),
+        tenants: Object.fromEntries(
+          Object.entries(settings.ingest.tenantQuotas).map(([tenant, quota]) => [tenant, quotaOf(quota)]),
+        ),
+      },
+      clock,
+      counts,
+    );
     const onError = (error: unknown): void => log.error("request failed", { error: describeError(error) });
     const receiver = {
       ingest,
@@ -112,7 +126,11 @@ export async function startProgram(settings: Settings, context: ProgramContext):
       counts,
       clock,
       onError,
-      body: { maxBodyBytes: settings.ingest.maxBody },
+      body: {
+        maxBodyBytes: settings.ingest.maxBody,
+        bodyIdleMs: settings.ingest.bodyIdle,
+        bodyMs: settings.ingest.bodyTimeout,
+      },
     };
     const grpc =
       grpcAddress === undefined
@@ -120,7 +138,7 @@ export async function startProgram(settings: Settings, context: ProgramContext):
         : stack.use(
             await openGrpcServer(
               createOtlpGrpcHandler({ ...receiver, isServing: () => closing === undefined }),
-              { ...grpcAddress, flag: "--otlp-grpc", clock, makeRoom },
+              { ...grpcAddress, flag: "--otlp-grpc", clock, maxConnections, makeRoom },
               counts,
             ),
           );
@@ -140,6 +158,8 @@ export async function startProgram(settings: Settings, context: ProgramContext):
       addresses: { ui: url, otlpHttp: otlpHttpUrl ?? `${url}/otlp`, otlpGrpc: otlpGrpcUrl ?? "off" },
       disk: () => diskOf(dataDir, settings, store.housekeeping.usedBytes()),
       administration: administer(store, dataDir),
+      onError: (error, { id, method, path }) =>
+        log.error("request failed", { requestId: id, method, path, error: describeError(error) }),
       ...(context.demo === undefined ? {} : { demo: context.demo }),
       ...(existsSync(webRoot) ? { webRoot } : {}),
     });
@@ -214,6 +234,24 @@ class AsyncDisposableStackTwin implements AsyncDisposable {
 function answerStarting(_request: IncomingMessage, response: ServerResponse): void {
   response.writeHead(503, { "retry-after": "1", "content-type": "text/plain; charset=utf-8", connection: "close" });
   response.end("starting\n");
+}
+
+/** OTLP: a refusal's body is a google.rpc.Status, in the form the request came in. */
+function answerOtlpStarting(request: IncomingMessage, response: ServerResponse): void {
+  const isJson = (request.headers["content-type"] ?? "").startsWith("application/json");
+  const body = encodeStatus(isJson ? "json" : "protobuf", UNAVAILABLE, "Traceo is starting.", 1);
+  response.writeHead(503, {
+    "retry-after": "1",
+    "content-type": isJson ? "application/json" : "application/x-protobuf",
+    "content-length": body.length,
+    connection: "close",
+  });
+  response.end(body);
+}
+
+function quotaOf(quota: { readonly bytesPerSecond: number; readonly recordsPerSecond: number }): Quota {
+  const limit = (value: number): number | undefined => (value === 0 ? undefined : value);
+  return { bytesPerSecond: limit(quota.bytesPerSecond), recordsPerSecond: limit(quota.recordsPerSecond) };
 }
 
 function printHost(host: string): string {

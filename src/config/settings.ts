@@ -31,6 +31,11 @@ const count = (defaultValue: number): z.ZodDefault<z.ZodNumber> => z.number().in
 const address = z.string().regex(/^(off|(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5})$/, "expected HOST:PORT or off");
 const listOf = z.array(z.string()).default([]);
 
+const quota = z.strictObject({
+  bytesPerSecond: size("0").describe("Bytes of bodies as sent, a second, averaged over ten; 0 is without limit."),
+  recordsPerSecond: count(0).describe("Records a second, averaged over ten; 0 is without limit."),
+});
+
 export const settingsSchema = z.strictObject({
   data: z.string().default("traceo-data").describe("Folder that holds everything Traceo keeps."),
   listen: address.default("127.0.0.1:7070").describe("User interface and API."),
@@ -94,6 +99,16 @@ export const settingsSchema = z.strictObject({
         .enum(["clamp", "reject"])
         .default("clamp")
         .describe("What happens to a record whose time is outside retention or too far ahead."),
+      maxConnections: count(1024).describe(
+        "Connections open at once, of each listener. A further one takes the place of the least useful, or waits.",
+      ),
+      bodyIdle: duration("10s").describe("Longest pause within a request body. Longer: 408."),
+      bodyTimeout: duration("60s").describe("Longest time for a whole request body. Longer: 408."),
+      quota: quota.prefault({}).describe("What one tenant may send. Past it: 429 with Retry-After."),
+      tenantQuotas: z
+        .record(z.string(), quota)
+        .default({})
+        .describe("Quotas of single tenants, in place of `ingest.quota`."),
       maxAhead: duration("1h").describe("How far a record's time may lie ahead of this host's clock."),
       linger: duration("400ms").describe("How long the loader waits for more records before it loads what there is."),
       limits: z
@@ -138,6 +153,9 @@ export const settingsSchema = z.strictObject({
         "Disk for acknowledged records that are not yet in the engine, per signal. Past it: 503 with Retry-After.",
       ),
       segment: size("32MiB").describe("Size of one journal file."),
+      reserve: size("256MiB").describe(
+        "Bytes the journal leaves free on its disk, for the engine to load what is acknowledged. Less free: 503.",
+      ),
     })
     .prefault({}),
   retention: z

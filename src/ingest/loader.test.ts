@@ -5,6 +5,7 @@ import type { Journal, JournalRecord, SequencedRecord } from "#journal/journal.t
 import { openMemoryJournal } from "#journal/memory/memory-journal.ts";
 import { openSegmentJournal } from "#journal/segment/segment-journal.ts";
 import type { Signal } from "#model/batch.ts";
+import { ManualClock } from "#runtime/clock.ts";
 import { systemDisk } from "#runtime/disk-system.ts";
 import { Failure } from "#runtime/failure.ts";
 import { twinThreads } from "#runtime/threads.ts";
@@ -12,6 +13,7 @@ import { buildTraces } from "#wire/otlp-build.ts";
 import { serveDecoder } from "./decode-worker.ts";
 import type { WorkerOrder } from "./decode-worker-message.ts";
 import { exactly, QUICK, request, setUpWorkshop, withMethods } from "./ingest.suite.ts";
+import { LOADER_DEFAULTS } from "./loader.ts";
 import { Quarantine } from "./quarantine.ts";
 
 const DAY_NANO = 86_400_000_000_000n;
@@ -103,6 +105,42 @@ describe("loading through the engine's failures", () => {
     expect(await statistics("quarantined")).toBe(100);
     expect(ingest.ledger().traces).toMatchObject({ received: 180, stored: 100, dropped: 80, missing: 0 });
     await expect(ingest.replayQuarantined(entry!.name)).rejects.toMatchObject({ code: "not-found" });
+  });
+});
+
+describe("a journal that starts anew beside the data of an earlier one", () => {
+  it("goes on from the newest load, so that none of its loads is taken for one that is there already", async () => {
+    {
+      await using under = await open();
+      await under.ingest.accept(request("traces", buildTraces({ records: 30, idPrefix: "fa" })));
+      await under.ingest.flush();
+    }
+    const newest = async () => Number((await one("SELECT max(load) FROM spans"))[0]);
+    const before = await newest();
+    // A lost journal, and a clock set back: the first load would have exactly the number of the newest rows. Its first insert
+    // fails, so that the engine is asked whether it has the load.
+    const traces = await openMemoryJournal({ clock: new ManualClock(before - 1) });
+    const { engine } = faulty((call) => (call === 1 ? "before" : undefined));
+    await using under = await open({ journals: await journalsWith(traces), engine, settings: QUICK });
+    await under.ingest.accept(request("traces", buildTraces({ records: 40, idPrefix: "fb" })));
+    await under.ingest.flush();
+    expect([await spansOf("fa"), await spansOf("fb")]).toEqual([exactly(30), exactly(40)]);
+    expect(await newest()).toBeGreaterThan(before);
+  });
+
+  it("waits for the engine to name the newest load rather than guess", async () => {
+    let refused = 0;
+    const engine = withMethods(workshop.engine, {
+      read: async (read, ...given) => {
+        if (read.sql.startsWith("SELECT max(load)") && refused++ < 3) throw new Failure("query-limit", "no memory");
+        return await workshop.engine.read(read, ...given);
+      },
+    });
+    await using under = await open({ engine, settings: QUICK });
+    await under.ingest.accept(request("traces", buildTraces({ records: 10, idPrefix: "fc" })));
+    await under.ingest.flush();
+    expect(refused).toBeGreaterThan(3);
+    expect(await spansOf("fc")).toEqual(exactly(10));
   });
 });
 
@@ -201,6 +239,37 @@ describe("loading what cannot all be loaded", () => {
     await under.ingest.flush();
     expect(await spansOf("dc")).toEqual(exactly(40));
     expect(under.ingest.ledger().traces).toMatchObject({ stored: 40, dropped: 0, missing: 0 });
+  });
+
+  it("waits for memory that others hold, and quarantines nothing", async () => {
+    let refused = 0;
+    const short = withMethods(workshop.engine, {
+      insert: async (...given) => {
+        if (++refused <= 24) throw new Failure("query-limit", "(total) memory limit exceeded");
+        await workshop.engine.insert(...given);
+      },
+    });
+    await using under = await open({ engine: short, settings: QUICK });
+    await under.ingest.accept(request("traces", buildTraces({ records: 40, idPrefix: "df" })));
+    await under.ingest.flush();
+    expect(refused).toBeGreaterThan(24);
+    expect(await spansOf("df")).toEqual(exactly(40));
+    expect(await under.ingest.quarantined()).toEqual([]);
+    expect(under.ingest.ledger().traces).toMatchObject({ stored: 40, dropped: 0, missing: 0 });
+  });
+
+  it("cuts loads by the bytes that their blocks will take", async () => {
+    const body = (number: number) => buildTraces({ records: 100, idPrefix: `1d0${number}` }, number);
+    const loadsOf = async (loadBytes: number, bodies: readonly number[]) => {
+      const settings = { loader: { ...LOADER_DEFAULTS, loadBytes } };
+      await using under = await open({ settings });
+      await Promise.all(bodies.map((number) => under.ingest.accept(request("traces", body(number)))));
+      await under.ingest.flush();
+      const prefixes = bodies.map((number) => `startsWith(trace_id, '1d0${number}')`).join(" OR ");
+      return (await one(`SELECT uniqExact(load), count() FROM spans WHERE ${prefixes}`)).map(Number);
+    };
+    expect(await loadsOf(LOADER_DEFAULTS.loadBytes, [1, 2, 3])).toEqual([1, 300]);
+    expect(await loadsOf(1, [4, 5, 6])).toEqual([3, 300]);
   });
 
   it("builds again when the worker with the batches died", async () => {

@@ -17,6 +17,8 @@ import type { LoadPart, Quarantine } from "./quarantine.ts";
  *              a restart begins here with ─────┘ the open plan, inserting only what is missing     completeLoad ◄─┘
  *
  * Invariants:
+ * - Numbers only grow, over the life of the data rather than of the journal: a journal that starts anew goes on from the
+ *   newest load of the engine, or its loads would be taken for ones that are there already.
  * - One load is open at a time, and its records and its number never change until it is completed: whatever happened before,
  *   doing it again inserts what is missing and nothing else.
  * - A load is completed only when the engine has all of it on stable storage, or a quarantine file has what it lacks.
@@ -29,6 +31,8 @@ export interface LoadInserter {
    * is inserted. `only`: exactly these parts, whatever is there.
    */
   insert(load: number, blocks: readonly TransferredBlock[], how: InsertHow): Promise<void>;
+  /** The greatest number of a load that any table of this signal has; 0 if there is none. */
+  newestLoad(signal: Signal, abort: AbortSignal): Promise<number>;
   /** Which parts of the load the engine does not have. */
   missing(load: number, blocks: readonly TransferredBlock[], abort: AbortSignal): Promise<readonly LoadPart[]>;
   /** Makes what was inserted survive power loss. */
@@ -45,7 +49,10 @@ export interface InsertHow {
 export interface LoaderOptions {
   /** A load is due at once with this many records. */
   readonly loadRows: number;
-  /** A load is due at once when its decoded batches take this much memory; bounds what a load holds. */
+  /**
+   * A load is due at once with this much (`decodedBytes`: the memory of its decoded batches or of their blocks, whichever is
+   * more), and takes no more unless one body alone is larger: the engine holds about five times a block while it inserts it.
+   */
   readonly loadBytes: number;
   /**
    * Below that, loads start no more often than this. A record that comes after a pause is loaded after GATHER_MS already.
@@ -57,7 +64,7 @@ export interface LoaderOptions {
 
 export const LOADER_DEFAULTS: LoaderOptions = {
   loadRows: 65_536,
-  loadBytes: 64 << 20,
+  loadBytes: 42_000_000,
   lingerMs: 400,
   pauseMs: 250,
 };
@@ -87,8 +94,13 @@ const GATHER_MS = 100;
 /** Loads that take long come less often, so that what waits in between is loaded together; but not less often than this. */
 const MAX_LINGER_MS = 2_000;
 const MAX_PAUSE_MS = 5_000;
+/** What the journal or the engine cannot do now is tried again after so many first pauses. */
+const PLAN_PAUSES = 20;
 const MAX_REFUSALS = 3;
-/** The engine was short of memory or time, which other queries cause: worth five minutes of patience, at MAX_PAUSE_MS each. */
+/**
+ * The engine was short of memory or time. Other queries cause that and it passes, so it is no refusal; but a single body whose
+ * block alone is larger than any load should be may never fit, and shall not block the rest for ever: five minutes for it.
+ */
 const MAX_STRAINED_REFUSALS = 60;
 
 export class Loader {
@@ -114,11 +126,14 @@ export class Loader {
   #quarantinedLoads = 0;
   #lastLoadMs = 0;
   #trouble: string | undefined;
+  /** Whether the journal's numbers are known to go on from those of the data. */
+  #isNumbered: boolean;
 
   constructor(deps: LoaderDependencies, options: LoaderOptions) {
     this.#deps = deps;
     this.#builder = new LoadBuilder(deps);
     this.#options = options;
+    this.#isNumbered = !deps.journal.recovery.isFresh;
     const first = (deps.journal.openLoad()?.lastSequence ?? deps.journal.status().completedSequence) + 1;
     const found = deps.journal.measure(first, { acceptedCount: Infinity, decodedBytes: Infinity });
     if (found !== undefined) this.#count(found.acceptedCount, found.decodedBytes);
@@ -254,14 +269,20 @@ export class Loader {
     }
   }
 
-  /** Undefined when the journal could not write the plan: after a pause everything is decided anew. */
+  /** Undefined when the journal could not write the plan (or nobody can say its number): after a pause everything is decided anew. */
   async #plan(lastSequence: number, source: string | undefined): Promise<LoadPlan | undefined> {
+    const { journal, inserter, signal } = this.#deps;
     try {
-      return await this.#deps.journal.planLoad(lastSequence, source);
+      if (!this.#isNumbered) {
+        await inserter.whenReady(this.#stop.signal);
+        journal.continueAfter(await inserter.newestLoad(signal, this.#stop.signal));
+        this.#isNumbered = true;
+      }
+      return await journal.planLoad(lastSequence, source);
     } catch (error) {
       if (!isFailure(error)) throw error;
       this.#trouble = error.message;
-      await this.#pause(MAX_PAUSE_MS);
+      await this.#pause(this.#options.pauseMs * PLAN_PAUSES);
       return undefined;
     }
   }
@@ -297,6 +318,7 @@ export class Loader {
         if (plan.source !== undefined) book.receivedAgain(built.rows);
         book.stored(built.rows);
         for (const [reason, count] of built.dropped) book.dropped(reason, count);
+        pool.giveBack(signal, built.blocks);
         this.#settleFlushes();
         return built.rows;
       } catch (error) {
@@ -305,9 +327,10 @@ export class Loader {
         pool.forgetSeries(signal);
         isRepeat = true;
         this.#trouble = describeError(error);
-        if (!isWaitedOut(error)) {
+        const isStrain = isFailure(error, "query-limit") || isFailure(error, "query-timeout");
+        if (isStrain ? this.#mayNeverFit(plan, built) : !isWaitedOut(error)) {
           refusals++;
-          if (refusals >= (isStrain(error) ? MAX_STRAINED_REFUSALS : MAX_REFUSALS)) {
+          if (refusals >= (isStrain ? MAX_STRAINED_REFUSALS : MAX_REFUSALS)) {
             if (await this.#giveUp(plan, built, describeError(error))) {
               if (plan.source === undefined) return 0;
               throw error;
@@ -319,6 +342,11 @@ export class Loader {
       }
     }
     return undefined;
+  }
+
+  #mayNeverFit({ firstSequence, lastSequence, source }: LoadPlan, built: Built | undefined): boolean {
+    const sizeBytes = built?.blocks.reduce((sum, block) => sum + block.sizeBytes, 0) ?? 0;
+    return sizeBytes > this.#options.loadBytes && (source !== undefined || firstSequence === lastSequence);
   }
 
   /** Of the parts that the load is about, if it is not about all; undefined leaves the question to the inserter. */
@@ -444,10 +472,6 @@ function isWaitedOut(error: unknown): boolean {
     isFailure(error, "overloaded") ||
     isFailure(error, "cancelled")
   );
-}
-
-function isStrain(error: unknown): boolean {
-  return isFailure(error, "query-limit") || isFailure(error, "query-timeout");
 }
 
 async function* readable(entries: AsyncIterable<JournalEntry>): AsyncGenerator<SequencedRecord> {

@@ -131,6 +131,20 @@ export function journalSuite(name: string, under: JournalUnderTest): void {
       expect(await journal.planLoad(1)).toMatchObject({ load: plan.load + 1, firstSequence: 1, lastSequence: 1 });
     });
 
+    it("numbers its loads after those it is told of, and never lower", async () => {
+      await using journal = await under.open(64 * MIB);
+      expect(journal.recovery.isFresh).toBe(true);
+      for (let number = 1; number <= 3; number++) await journal.append(recordOf(number, 10));
+      const first = await journal.planLoad(1);
+      await journal.completeLoad(first);
+      journal.continueAfter(first.load + 1000);
+      const second = await journal.planLoad(2);
+      expect(second.load).toBe(first.load + 1001);
+      await journal.completeLoad(second);
+      journal.continueAfter(first.load);
+      expect((await journal.planLoad(3)).load).toBe(first.load + 1002);
+    });
+
     it("refuses what does not fit, stays usable, and takes more once a load made room", async () => {
       await using journal = await under.open(4 * MIB);
       const kept: number[] = [];

@@ -21,7 +21,7 @@ export interface JournalRecord {
   readonly decoding: string;
   /** Records accepted at decode. */
   readonly acceptedCount: number;
-  /** Memory that the decoded batch takes (below 4 GiB): bounds what a load holds when it is decoded again. */
+  /** Memory that the decoded batch or its block takes (below 4 GiB), whichever is more: bounds what a load holds. */
   readonly decodedBytes: number;
   readonly body: Uint8Array;
 }
@@ -50,7 +50,7 @@ export type JournalEntry =
  * inserting only what is missing. Loads follow one another: at most one is open.
  */
 export interface LoadPlan {
-  /** Consecutive from 1; each row of every table keeps it. */
+  /** Ever greater; each row of every table keeps it. */
   readonly load: number;
   /** First and last record of the load. A load from elsewhere (`source`) takes none: lastSequence is firstSequence - 1. */
   readonly firstSequence: number;
@@ -60,6 +60,11 @@ export interface LoadPlan {
 }
 
 export interface JournalRecovery {
+  /**
+   * No load was ever completed here and none is open: the journal may have started anew over data that an earlier one of the
+   * same name filled, and must be told where that one's numbers ended (`continueAfter`) before the first plan.
+   */
+  readonly isFresh: boolean;
   /** Journal records (bodies) found that are not yet completed, readable or not, and their bytes. */
   readonly records: number;
   readonly bytes: number;
@@ -118,6 +123,8 @@ export interface Journal extends AsyncDisposable {
   measure(firstSequence: number, atMost: ExtentLimit): JournalExtent | undefined;
   /** The load that was planned and not completed, if any. */
   openLoad(): LoadPlan | undefined;
+  /** Loads planned from now on have greater numbers than this one. Durable with the next plan. */
+  continueAfter(load: number): void;
   /**
    * Makes a plan durable: the records after the last planned one up to `lastSequence`, or the records of `source` and none of
    * the journal's (`lastSequence` is then ignored). A programmer's error while another load is open.

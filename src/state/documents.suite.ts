@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Clock } from "#runtime/clock.ts";
 import { ManualClock } from "#runtime/clock.ts";
 import { isFailure } from "#runtime/failure.ts";
-import { CONTENT_BYTES, type Documents } from "./documents.ts";
+import { CONTENT_BYTES, type Documents, type StoredDocument } from "./documents.ts";
 
 /** What every adapter must keep. `open` gives an empty store; called again it opens the same one, if it lasts. */
 export function documentsSuite(name: string, open: (clock: Clock) => Documents, lasts: boolean): void {
@@ -78,6 +78,21 @@ export function documentsSuite(name: string, open: (clock: Clock) => Documents, 
       ]);
       expect(third.next).toBeUndefined();
       expect((await documents.list({ tenant: "nobody", kind: "query" }, 10)).documents).toEqual([]);
+    });
+
+    it("hands out everything of everybody", async () => {
+      await using documents = open(new ManualClock(0));
+      const keys = [
+        { tenant: "all-1", kind: "view", id: "a" },
+        { tenant: "all-1", kind: "trail", id: "a" },
+        { tenant: "all-2", kind: "view", id: "b" },
+      ];
+      for (const each of keys) await documents.put(each, { of: each.tenant }, "absent");
+      const found: StoredDocument[] = [];
+      for await (const document of documents.all()) if (document.tenant.startsWith("all-")) found.push(document);
+      expect(found.map(({ tenant, kind, id }) => ({ tenant, kind, id }))).toEqual(expect.arrayContaining(keys));
+      expect(found).toHaveLength(3);
+      expect(found[0]!.content).toEqual({ of: found[0]!.tenant });
     });
 
     it("refuses keys and contents that it does not keep", async () => {

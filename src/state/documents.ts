@@ -39,6 +39,8 @@ export interface Documents extends AsyncDisposable {
   put(key: DocumentKey, content: unknown, expected: Expected): Promise<StoredDocument>;
   /** Throws conflict, or not-found. */
   remove(key: DocumentKey, expected: number | "any"): Promise<void>;
+  /** Every document of every tenant, as they are at one moment: for backups. */
+  all(): AsyncIterable<StoredDocument>;
 }
 
 /** Largest content of one document, as JSON. */

@@ -43,6 +43,13 @@ it("erases a trace and a tenant, backs up, and restores elsewhere", async () => 
   });
   expect(await server.sql("SELECT count() AS n FROM spans", "gone")).toEqual([{ n: "0" }]);
 
+  const saved = await fetch(`${server.url}/api/documents/view/slow`, {
+    method: "PUT",
+    body: JSON.stringify({ name: "Slow checkouts", content: { path: "/traces?q=checkout" } }),
+    headers: { "content-type": "application/json", "if-none-match": "*" },
+  });
+  expect(saved.ok).toBe(true);
+
   const made = JSON.parse(await traceo("backup", "night", "--url", server.url, "--json")) as { path: string };
   await expect(traceo("backup", "night", "--url", server.url)).rejects.toThrow(/already/);
   await sendSpans(server, "later", [{ traceId: hexId(9, 16), spanId: hexId(9, 8), name: "after the backup" }]);
@@ -55,6 +62,8 @@ it("erases a trace and a tenant, backs up, and restores elsewhere", async () => 
   const old = server;
   server = await startServer({ dataDir, flags: quiet });
   expect(await server.sql(COUNTS)).toEqual([{ spans: "2", traces: "2", stats: "2", logs: "1", samples: "1" }]);
+  const restored = await fetch(`${server.url}/api/documents/view/slow`);
+  expect(await restored.json()).toMatchObject({ name: "Slow checkouts", content: { path: "/traces?q=checkout" } });
   await server.stop();
   removeData(server);
   removeData(old);

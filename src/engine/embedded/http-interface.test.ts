@@ -46,6 +46,26 @@ describe("http interface", () => {
     expect(JSON.parse(response.headers.get("x-clickhouse-summary")!)).toMatchObject({ read_rows: "2" });
   });
 
+  it("says what the engine read, not what it answered, where the format has room for it", async () => {
+    await ask({}, "CREATE TABLE default.cost (n UInt64) ENGINE = MergeTree ORDER BY n");
+    await ask({}, "INSERT INTO default.cost SELECT number FROM numbers(5000)");
+    for (const format of ["JSON", "JSONCompact"]) {
+      const response = await ask({ query: "SELECT sum(n) FROM default.cost", default_format: format });
+      const summary = JSON.parse(response.headers.get("x-clickhouse-summary")!) as Record<string, string>;
+      expect(summary).toMatchObject({ read_rows: "5000", read_bytes: "40000" });
+    }
+  });
+
+  it("takes parameters longer than a statement may be", async () => {
+    const values = Object.fromEntries(
+      Array.from({ length: 40 }, (_, at) => [`param_p${at}`, `${at}`.padEnd(50_000, "x")]),
+    );
+    const query = `SELECT ${Object.keys(values)
+      .map((name) => `length({${name.slice("param_".length)}:String})`)
+      .join(" + ")}`;
+    expect(await (await ask({ query, ...values })).text()).toBe("2000000\n");
+  });
+
   it("reports errors by status, code and text", async () => {
     const syntax = await ask({}, "SELECT 1 FROMM x WHERE");
     expect([syntax.status, syntax.headers.get("x-clickhouse-exception-code")]).toEqual([400, "62"]);

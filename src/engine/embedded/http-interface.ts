@@ -18,8 +18,8 @@ export interface HttpInterfaceOptions {
   readonly run: (statement: Statement, signal: AbortSignal) => Promise<ChdbResult>;
 }
 
-/** Parameters travel in the URL; ClickHouse's own limit is 1 MB. */
-const MAX_URL_BYTES = 1 << 20;
+/** Parameters travel in the URL. ClickHouse's own limit is 1 MB, which a thousand long values pass. */
+const MAX_URL_BYTES = 16 << 20;
 
 /** URL parameters that are no settings. */
 const RESERVED = new Set(["query", "query_id", "database", "default_format", "role", "session_id", "user", "password"]);
@@ -54,16 +54,38 @@ async function answer(options: HttpInterfaceOptions, request: IncomingMessage, r
   const result = await runWithBody(options, statement, body, gone.signal);
   response.setHeader("X-ClickHouse-Query-Id", statement.queryId);
   response.setHeader("X-ClickHouse-Format", statement.format);
+  const { rowsRead, bytesRead } = costOf(statement.format, result);
   response.setHeader(
     "X-ClickHouse-Summary",
     JSON.stringify({
-      read_rows: String(result.rowsRead),
-      read_bytes: String(result.bytesRead),
+      read_rows: String(rowsRead),
+      read_bytes: String(bytesRead),
       elapsed_ns: String(Math.round(result.elapsed * 1e9)),
     }),
   );
   response.setHeader("Content-Length", result.bytes.length);
   response.end(result.bytes);
+}
+
+/** Formats whose answers end with what the engine read for them. */
+const WITH_STATISTICS = new Set([
+  "JSON",
+  "JSONCompact",
+  "JSONStrings",
+  "JSONCompactStrings",
+  "JSONColumnsWithMetadata",
+]);
+const STATISTICS = /"rows_read":\s*"?(\d+)"?,\s*"bytes_read":\s*"?(\d+)"?\s*\}\s*\}\s*$/;
+
+/**
+ * What was read to answer. chdb itself counts the answer's own rows and bytes, which is all there is to tell where a format
+ * has no place for statistics.
+ */
+function costOf(format: string, { bytes, rowsRead, bytesRead }: ChdbResult): { rowsRead: number; bytesRead: number } {
+  if (!WITH_STATISTICS.has(format)) return { rowsRead, bytesRead };
+  const end = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).subarray(-300).toString("latin1");
+  const told = STATISTICS.exec(end);
+  return told === null ? { rowsRead, bytesRead } : { rowsRead: Number(told[1]), bytesRead: Number(told[2]) };
 }
 
 /** `… FROM input('structure') … FORMAT Native` with the block in the body, which chdb can only read from a file. */

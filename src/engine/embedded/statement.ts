@@ -51,10 +51,14 @@ export function preamble(statement: Statement): string[] {
     settings.push(`param_${name} = ${quote(value)}`);
   }
   const readonly = statement.settings.get("readonly");
+  if (readonly !== undefined) settings.push(`readonly = ${quote(readonly)}`);
   return [
     ...(statement.role === undefined ? [] : [`SET ROLE ${backquote(statement.role)}`]),
-    ...(statement.database === "default" ? [] : [`USE ${backquote(statement.database)}`]),
     `SET ${settings.join(", ")}`,
-    ...(readonly === undefined ? [] : [`SET readonly = ${quote(readonly)}`]),
   ];
+}
+
+/** What makes a connection one of this database; undefined for the one that each begins with. */
+export function databaseChoice(database: string): string | undefined {
+  return database === "default" ? undefined : `USE ${backquote(database)}`;
 }

@@ -23,7 +23,7 @@ export function openMemoryJournal(options: MemoryJournalOptions = {}): Promise<J
 }
 
 class MemoryJournal implements Journal {
-  readonly recovery = { records: 0, bytes: 0, tornBytes: 0, damaged: [] };
+  readonly recovery = { isFresh: true, records: 0, bytes: 0, tornBytes: 0, damaged: [] };
   readonly #limitBytes: number;
   readonly #records = new Map<number, SequencedRecord>();
   #lastLoad: number;
@@ -82,6 +82,10 @@ class MemoryJournal implements Journal {
 
   openLoad(): LoadPlan | undefined {
     return this.#openLoad;
+  }
+
+  continueAfter(load: number): void {
+    this.#lastLoad = Math.max(this.#lastLoad, load);
   }
 
   async planLoad(lastSequence: number, source?: string): Promise<LoadPlan> {

@@ -35,6 +35,7 @@ describe("segment journal on disk", () => {
     await journal[Symbol.asyncDispose]();
 
     await using again = await openSegmentJournal(options);
+    expect([journal.recovery.isFresh, again.recovery.isFresh]).toEqual([true, false]);
     expect(again.recovery).toMatchObject({ records: 25, bytes: before.pendingBytes, tornBytes: 0, damaged: [] });
     expect(again.openLoad()).toEqual(plan);
     expect(again.status()).toMatchObject({
@@ -49,6 +50,24 @@ describe("segment journal on disk", () => {
     expect(await again.append(recordOf(41, 10))).toBe(41);
     await again.completeLoad(plan);
     expect(await again.planLoad(41)).toMatchObject({ load: plan.load + 1, firstSequence: 21 });
+  });
+
+  it("stays fresh until a load was planned, and keeps a number that it was told of with the plan", async () => {
+    const options = { directory: fresh(), segmentBytes: MIB, reserveBytes: 0 };
+    for (let start = 1; start <= 2; start++) {
+      await using journal = await openSegmentJournal(options);
+      expect(journal.recovery.isFresh).toBe(true);
+      await journal.append(recordOf(start, 10));
+    }
+    const told = 1e15;
+    {
+      await using journal = await openSegmentJournal(options);
+      journal.continueAfter(told);
+      await journal.completeLoad(await journal.planLoad(1));
+    }
+    await using journal = await openSegmentJournal(options);
+    expect(journal.recovery.isFresh).toBe(false);
+    expect(await journal.planLoad(2)).toMatchObject({ load: told + 2 });
   });
 
   it("uses its segments again instead of growing", async () => {

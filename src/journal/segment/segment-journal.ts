@@ -87,7 +87,8 @@ export async function openSegmentJournal(options: SegmentJournalOptions): Promis
     const names = segmentNames(await disk.list(directory));
     // A process that was killed may have made files whose names are not durable yet.
     await disk.syncDirectory(directory);
-    // Load numbers begin at the time in milliseconds: greater than any that a lost earlier journal of the same data gave.
+    // Load numbers begin at the time in milliseconds: greater than any that a lost earlier journal of the same data gave, as
+    // long as the clock was never set back. The loader makes sure of the rest (`continueAfter`).
     const start = { lastLoad: clock.nowMs(), completedSequence: 0, completedAccepted: 0, openLoad: undefined };
     const cursor = await Cursor.open(disk, directory, names.length === 0 ? start : undefined);
     opened.push(cursor);
@@ -122,6 +123,7 @@ export async function openSegmentJournal(options: SegmentJournalOptions): Promis
       groupBytes: options.groupBytes ?? 16 * MIB,
       nonce: options.nonce ?? (() => randomBytes(8).readBigUInt64LE()),
       recovery: {
+        isFresh: cursor.state.completedSequence === 0 && cursor.state.openLoad === undefined,
         records: recovered.index.records,
         bytes: recovered.index.bytes,
         tornBytes: recovered.tornBytes,
@@ -179,6 +181,7 @@ class SegmentJournal implements Journal {
   #acceptedBefore: number;
   #generation: number;
   #plannedSequence: number;
+  #lastLoad: number;
   #writing: Promise<void> | undefined;
   #trouble: string | undefined;
   #isClosed = false;
@@ -190,8 +193,9 @@ class SegmentJournal implements Journal {
     this.#nextSequence = state.nextSequence;
     this.#acceptedBefore = state.acceptedBefore;
     this.#generation = state.generation;
-    const { completedSequence, openLoad } = state.cursor.state;
+    const { lastLoad, completedSequence, openLoad } = state.cursor.state;
     this.#plannedSequence = openLoad?.lastSequence ?? completedSequence;
+    this.#lastLoad = lastLoad;
   }
 
   append(record: JournalRecord): Promise<number> {
@@ -250,6 +254,10 @@ class SegmentJournal implements Journal {
     return this.#state.cursor.state.openLoad;
   }
 
+  continueAfter(load: number): void {
+    this.#lastLoad = Math.max(this.#lastLoad, load);
+  }
+
   async planLoad(lastSequence: number, source?: string): Promise<LoadPlan> {
     const { cursor } = this.#state;
     const open = cursor.state.openLoad;
@@ -260,13 +268,14 @@ class SegmentJournal implements Journal {
         `Cannot plan up to ${last}: planned ${this.#plannedSequence}, durable ${this.#nextSequence - 1}.`,
       );
     const plan: LoadPlan = {
-      load: cursor.state.lastLoad + 1,
+      load: this.#lastLoad + 1,
       firstSequence: this.#plannedSequence + 1,
       lastSequence: last,
       source,
     };
     await this.#writeCursor({ ...cursor.state, lastLoad: plan.load, openLoad: plan });
     this.#plannedSequence = last;
+    this.#lastLoad = plan.load;
     return plan;
   }
 

@@ -93,6 +93,13 @@ export function openLmdbDocuments(path: string, clock: Clock): Documents {
         store.removeSync(keyOf(key));
       });
     },
+    async *all() {
+      // A range is read within one transaction, so that later writes are not seen.
+      for (const { key, value } of store.getRange({ snapshot: true })) {
+        const [tenant, kind, id] = key as string[];
+        if (kind !== undefined && id !== undefined) yield documentOf({ tenant: tenant!, kind, id }, value as Entry);
+      }
+    },
     [Symbol.asyncDispose]: () => store.close(),
   };
 }

@@ -49,6 +49,9 @@ export function openMemoryDocuments(clock: Clock): Documents {
       checkExpected(key, found?.document.version, expected);
       stored.delete(nameOf(key));
     },
+    async *all() {
+      yield* [...stored.keys()].map((name) => read(name)!);
+    },
     async [Symbol.asyncDispose]() {
       stored.clear();
     },
