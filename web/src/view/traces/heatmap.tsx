@@ -232,7 +232,7 @@ interface Band {
 function bandsOf(map: ShownHeatmap): readonly Band[] {
   const lines = linesOf(map);
   const band = (sign: string, row: number, boundNs: number, bottom: number, height: number): Band => ({
-    label: `${sign} ${formatDuration(boundNs)}`,
+    label: `${sign} ${formatDuration(Number(boundNs.toPrecision(2)))}`,
     title: `all from ${formatDuration(map.boundsNs[row]!)} to ${formatDuration(map.boundsNs[row + 1]!)} in one row`,
     bottom: bottom / lines,
     height: height / lines,

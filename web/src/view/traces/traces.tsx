@@ -17,7 +17,7 @@ import { TraceList } from "./trace-list.tsx";
 import "./traces.css";
 
 const COLUMNS = 180;
-const ROWS = 64;
+const ROWS = 96;
 const FACETS = ["service", "name", "status"];
 
 /** Where the slow and the failed ones are, what tells them apart, and each of them. */
