@@ -44,7 +44,6 @@ const VENDORS: Readonly<Record<string, readonly string[]>> = {
   cheerio: ["load/module/html/"],
   papaparse: ["load/module/"],
   protobufjs: ["client/grpc/"],
-  "@kubernetes/client-node": ["chaos/kubernetes/"],
 };
 
 interface Import {

@@ -4,6 +4,7 @@ import { describeError, Failure, isFailure } from "#runtime/failure.ts";
 import { failureOf } from "./clickhouse-error.ts";
 import { confineSql } from "./confined-sql.ts";
 import type { EngineAnswer, EngineParameters, EngineRead } from "./engine.ts";
+import { readCost } from "./read-cost.ts";
 
 export interface ClickHouseUser {
   readonly user: string;
@@ -62,8 +63,7 @@ export class ClickHouse implements AsyncDisposable {
     const { bytes, summary } = await this.#select({ ...read, sql }, signal);
     return {
       bytes,
-      rowsRead: Number(summary?.read_rows ?? 0),
-      bytesRead: Number(summary?.read_bytes ?? 0),
+      ...readCost(bytes, summary),
       elapsedMs: performance.now() - started,
     };
   }

@@ -88,6 +88,8 @@ export function describeEngine(name: string, open: () => Promise<EngineUnderTest
         expect(answer.rowsRead).toBe(3);
         expect(answer.bytesRead).toBe(24);
         expect(await text({ sql: "SELECT 1 AS x" })).toMatch(/"meta"/);
+        const sum = await engine.read({ sql: "SELECT sum(number) FROM numbers(5000)" });
+        expect([sum.rowsRead, sum.bytesRead]).toEqual([5000, 40_000]);
       });
 
       it("keep 64-bit integers exact in JSON", async () => {

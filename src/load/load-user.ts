@@ -21,6 +21,8 @@ export interface LoadUserState {
   group: string;
   /** High-cardinality facts of the samples (`exec.vu.metrics.metadata`): kept by raw outputs only. */
   readonly metadata: Map<string, string>;
+  /** `__ENV`, with what the scenario adds. */
+  environment: Readonly<Record<string, string>>;
   /** What a module keeps for this user (its cookie jar, its response callback), by a key that the module owns. */
   readonly slots: Map<symbol, unknown>;
   /** The run as `k6/execution` shows it, and the ways a script ends it. */

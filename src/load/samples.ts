@@ -18,14 +18,18 @@ export interface Metric {
 export interface TagSets {
   /** The set with this tag added or replaced; an empty `value` takes the tag away. */
   with(set: number, key: string, value: string): number;
+  /** Sorted by key. */
   entries(set: number): readonly (readonly [key: string, value: string])[];
   get(set: number, key: string): string | undefined;
 }
 
 /** Where samples go: called many thousand times a second, keeps no object per call. */
 export interface Samples {
-  /** `value` in the metric's unit (time: ms, data: bytes, rate: 0 or 1); `unixMs` may have a fraction. */
-  add(metric: number, tags: number, value: number, unixMs: number): void;
+  /**
+   * `value` in the metric's unit (time: ms, data: bytes, rate: 0 or 1); `unixMs` may have a fraction. `traceId` (32 hex
+   * digits) names the server's trace of this request: the slowest of an interval are kept as exemplars.
+   */
+  add(metric: number, tags: number, value: number, unixMs: number, traceId?: string): void;
 }
 
 /** Every metric that is known in a run, built in or made by a script. */

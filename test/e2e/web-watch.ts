@@ -25,20 +25,50 @@ export async function openWatchedPage(
       note(`console ${message.type()}: ${message.text()} (${message.location().url})`);
   });
   page.on("pageerror", (error) => note(`exception: ${error.stack ?? error.message}`));
+  const requests = new Set<Request>();
+  underWay.set(page, requests);
+  page.on("requestfinished", (request) => requests.delete(request));
+  page.on("requestfailed", (request) => requests.delete(request));
+  page.on("framenavigated", () => requests.clear());
   page.on("request", (request: Request) => {
     const url = request.url();
+    if (/\/api\/(?!logs\/tail|status)/.test(url)) requests.add(request);
     if (!url.startsWith(`${server.url}/`) && !/^(data|blob):/.test(url)) note(`request to elsewhere: ${url}`);
   });
   return { page, problems };
 }
 
-/** Waits until nothing is loading any more: no skeleton in sight and no request of the API under way but the tail. */
+const underWay = new WeakMap<Page, Set<Request>>();
+const POLL_MS = 50;
+const STILL_POLLS = 4;
+
+/**
+ * Waits until nothing is loading any more: no request of the API is under way but the tail, no part of the view is a
+ * skeleton or stale, and this for longer than the 150 ms for which the interface shows nothing.
+ */
 export async function settle(page: Page): Promise<void> {
-  await page.waitForLoadState("networkidle");
-  await page.waitForFunction(
-    "document.querySelector('#main')?.children.length > 0 && document.querySelector('.skeleton, .busy, .stale') === null",
-  );
-  await page.evaluate("document.fonts.ready");
+  const requests = underWay.get(page);
+  if (requests === undefined) throw new Error("settle: the page was not opened by openWatchedPage");
+  // Polled from outside: Playwright's own waiting evaluates in the page, which the page's policy forbids.
+  const still = async (): Promise<boolean> =>
+    requests.size === 0 &&
+    (await page.evaluate<boolean>(
+      "document.readyState === 'complete' && (document.querySelector('#main')?.textContent ?? '') !== '' &&" +
+        " document.querySelector('.skeleton, .skeleton-rows, .skeleton-block, .busy, .stale') === null",
+    ));
+  const deadline = Date.now() + 40_000;
+  for (let polls = 0; polls < STILL_POLLS; ) {
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    polls = (await still()) ? polls + 1 : 0;
+    if (Date.now() > deadline)
+      throw new Error(`still loading: ${[...requests].map((request) => request.url()).join(" ")} at ${page.url()}`);
+  }
+  await page.evaluate("document.fonts.ready.then(() => 0)");
+}
+
+/** All text in sight, white space as one space. */
+export async function visibleText(page: Page): Promise<string> {
+  return (await page.evaluate<string>("document.body.innerText")).replaceAll(/\s+/g, " ");
 }
 
 /** Sends the shop's telemetry and waits until each row can be read. */

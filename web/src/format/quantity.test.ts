@@ -5,6 +5,7 @@ import {
   formatChange,
   formatCount,
   formatDuration,
+  formatMeasure,
   formatPoints,
   formatRate,
   formatRatio,
@@ -31,7 +32,9 @@ describe("quantity", () => {
 
   it.each([
     [1200, "1.2 k/s"],
-    [0.25, "0.25/s"],
+    [0.9999, "1/s"],
+    [0.25, "15/min"],
+    [0.0335, "2/min"],
     [0.001, "3.6/h"],
     [0, "0/s"],
   ])("rates %d as %s", (value, text) => {
@@ -65,6 +68,8 @@ describe("quantity", () => {
     expect(formatChange(1, 0)).toBe("new");
     expect(formatChange(0, 0)).toBe("same");
     expect(plain(formatPoints(-0.1234))).toBe("−12.3 pp");
+    expect(plain(formatPoints(0.00903))).toBe("+0.9 pp");
+    expect(plain(formatPoints(-0.0002))).toBe("0 pp");
   });
 
   it("never shows more than three significant digits", () => {
@@ -92,6 +97,14 @@ describe("quantity", () => {
 
   it("knows the units metrics use", () => {
     expect(unitOf("By").unit).toBe("bytes");
-    expect(unitOf("{request}")).toEqual({ unit: "plain", suffix: "request" });
+    expect(unitOf("{request}")).toEqual({ unit: "plain", suffix: "{request}" });
+    const measure = (value: number, suffix: string): string => plain(formatMeasure(value, "plain", suffix));
+    expect(measure(79, "{item}")).toBe("79 items");
+    expect(measure(1, "{item}")).toBe("1 item");
+    expect(measure(0, "{body}/s")).toBe("0 bodies/s");
+    expect(measure(2, "{process}")).toBe("2 processes");
+    expect(measure(2, "{}")).toBe("2");
+    expect(measure(20, "Cel")).toBe("20 Cel");
+    expect(measure(20, "/s")).toBe("20/s");
   });
 });

@@ -32,11 +32,13 @@ export function formatCount(value: number | null): string {
   return value === null ? NONE : scaled(value, 1000, ["", "k", "M", "G", "T", "P"]);
 }
 
-/** A second: 1234 → "1.23 k/s". */
+/** How often, in the unit of time in which there is at least one, or nearly: 1234 → "1.23 k/s", 0.25 → "15/min". */
 export function formatRate(value: number | null): string {
   if (value === null) return NONE;
-  if (value > 0 && value < 0.01) return `${threeDigits(value * 3600)}/h`;
-  return `${formatCount(value)}/s`;
+  const size = Math.abs(value);
+  if (size === 0 || Number(size.toPrecision(3)) >= 1) return `${formatCount(value)}/s`;
+  const [times, unit] = size * 60 >= 0.1 ? [value * 60, "min"] : [value * 3600, "h"];
+  return `${threeDigits(Number(times.toPrecision(2)))}/${unit}`;
 }
 
 /** Nanoseconds: 340_000 → "340 µs", 95e9 → "1 min 35 s". */
@@ -99,8 +101,27 @@ export function formatChange(now: number, before: number): string {
 
 /** Percentage points: 0.123 → "+12.3 pp". */
 export function formatPoints(difference: number): string {
-  const points = difference * 100;
-  return `${points < 0 ? "−" : "+"}${threeDigits(Math.abs(points))}${SPACE}pp`;
+  const points = Number((difference * 100).toFixed(1));
+  return `${points < 0 ? "−" : points > 0 ? "+" : ""}${threeDigits(Math.abs(points))}${SPACE}pp`;
+}
+
+/** A value with what it counts or measures, a suffix of `unitOf`: 79 and `{item}` → "79 items", 3 and `Cel` → "3 Cel". */
+export function formatMeasure(value: number | null, unit: Unit, suffix: string): string {
+  const number = formatQuantity(value, unit);
+  if (value === null || suffix === "") return number;
+  const counted = /^\{([^{}]*)\}(.*)$/.exec(suffix);
+  if (counted !== null) {
+    const [, word = "", rest = ""] = counted;
+    return word === "" ? `${number}${rest}` : `${number}${SPACE}${number === "1" ? word : pluralOf(word)}${rest}`;
+  }
+  return suffix.startsWith("/") ? number + suffix : `${number}${SPACE}${suffix}`;
+}
+
+/** English plurals as far as units need them; what is no plain lower-case word stays. */
+function pluralOf(word: string): string {
+  if (!/^[a-z]{3,}$/.test(word)) return word;
+  if (/(s|x|z|ch|sh)$/.test(word)) return `${word}es`;
+  return /[^aeiou]y$/.test(word) ? `${word.slice(0, -1)}ies` : `${word}s`;
 }
 
 export function formatQuantity(value: number | null, unit: Unit): string {
@@ -163,7 +184,7 @@ export function parseDuration(text: string): number | null {
   return Number(match[1]) * size[unit]!;
 }
 
-/** UCUM units of metrics as what the chart can print. */
+/** UCUM units of metrics as what `formatMeasure` prints; what is counted stays in braces. */
 export function unitOf(ucum: string): { readonly unit: Unit; readonly suffix: string } {
   switch (ucum) {
     case "s":
@@ -178,6 +199,6 @@ export function unitOf(ucum: string): { readonly unit: Unit; readonly suffix: st
     case "":
       return { unit: "plain", suffix: "" };
     default:
-      return { unit: "plain", suffix: ucum.replaceAll(/[{}]/g, "") };
+      return { unit: "plain", suffix: ucum };
   }
 }

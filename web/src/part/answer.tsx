@@ -110,12 +110,12 @@ export function StatisticsLine({
   return (
     <span
       className="statistics faint small"
-      title={`${statistics.rowsRead.toLocaleString("en-US")} rows, ${statistics.bytesRead.toLocaleString("en-US")} bytes read`}
+      title={`${statistics.rowsRead.toLocaleString("en-US")} rows, ${statistics.bytesRead.toLocaleString("en-US")} bytes read from storage in ${formatDuration(statistics.elapsedMs * 1e6)}`}
     >
       {statistics.partial && <span className="badge warn">partial: a limit cut it short</span>}
       {busy
         ? "reading…"
-        : `${formatCount(statistics.rowsRead)} rows · ${formatBytes(statistics.bytesRead)} · ${formatDuration(statistics.elapsedMs * 1e6)}`}
+        : `${formatCount(statistics.rowsRead)} rows read · ${formatBytes(statistics.bytesRead)} · ${formatDuration(statistics.elapsedMs * 1e6)}`}
     </span>
   );
 }

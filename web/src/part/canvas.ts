@@ -1,4 +1,4 @@
-import { type RefObject, useLayoutEffect, useState } from "react";
+import { type RefObject, useEffect, useLayoutEffect, useState } from "react";
 
 /** The size of an element in CSS pixels, as it changes. */
 export function useBoxSize(box: RefObject<HTMLElement | null>): { readonly width: number; readonly height: number } {
@@ -18,6 +18,22 @@ export function useBoxSize(box: RefObject<HTMLElement | null>): { readonly width
     return () => observer.disconnect();
   }, [box]);
   return size;
+}
+
+const CANVAS_FONTS = ['12px "Inter"', '500 12px "Inter"'];
+
+/**
+ * Whether the interface's font can be drawn with. A canvas keeps what it was drawn with, unlike text, so whoever writes on
+ * one draws again when this turns true.
+ */
+export function useCanvasFont(): boolean {
+  const [loaded, setLoaded] = useState(() => CANVAS_FONTS.every((font) => document.fonts.check(font)));
+  useEffect(() => {
+    if (loaded) return;
+    // Without the font, the system's stays.
+    void Promise.allSettled(CANVAS_FONTS.map((font) => document.fonts.load(font))).then(() => setLoaded(true));
+  }, [loaded]);
+  return loaded;
 }
 
 /** A cleared canvas of that size, sharp on this display; null while it has none. */

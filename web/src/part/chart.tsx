@@ -3,11 +3,13 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { formatMinute, formatTick, type Zone } from "../format/clock-time.ts";
 import { plainText } from "../format/hostile.ts";
-import { exact, formatQuantity, type Unit } from "../format/quantity.ts";
+import { exact, formatMeasure, type Unit } from "../format/quantity.ts";
 import { PALETTES } from "../look/palette.ts";
 import { useTheme } from "../state/preferences.ts";
-import { useBoxSize } from "./canvas.ts";
+import { axisText, linearMarks, logarithmicMarks, logarithmicRange } from "./axis.ts";
+import { useBoxSize, useCanvasFont } from "./canvas.ts";
 import { Icon } from "./icon.tsx";
+import { joinedValues } from "./joined-values.ts";
 import "./chart.css";
 
 export interface ChartSeries {
@@ -34,7 +36,7 @@ export interface ChartProps {
   /** What it shows; its name for everybody. */
   readonly name: string;
   readonly unit: Unit;
-  /** Printed after numbers of a plain unit. */
+  /** Printed after numbers, as `formatMeasure` takes it. */
   readonly suffix?: string;
   readonly startMs: number;
   readonly stepMs: number;
@@ -43,6 +45,7 @@ export interface ChartProps {
   readonly series: readonly ChartSeries[];
   /** `bars` stack from the first series up; `lines` are drawn as they are. */
   readonly mode: "lines" | "bars";
+  /** For durations: what is twice as long stands as far above, wherever it is. Zeros are gaps then. */
   readonly logarithmic?: boolean;
   readonly height: number;
   readonly zone: Zone;
@@ -105,12 +108,15 @@ export function Chart(props: ChartProps): ReactElement {
   useEffect(() => {
     if (width > 0) plot.current?.setSize({ width, height });
   }, [width, height]);
+  const font = useCanvasFont();
+  useEffect(() => {
+    if (font) plot.current?.redraw(false, true);
+  }, [font]);
 
   const index = at;
   const shownOf = (values: readonly (number | null)[]): number | null =>
     index !== null ? (values[index] ?? null) : mode === "bars" ? sumOf(values) : lastKnown(values);
-  const print = (value: number | null): string =>
-    formatQuantity(value, unit) + (suffix === "" || value === null ? "" : `\u00a0${suffix}`);
+  const print = (value: number | null): string => formatMeasure(value, unit, suffix);
   return (
     <figure className="chart" aria-labelledby={id}>
       <figcaption className="chart-head">
@@ -181,11 +187,13 @@ function dataOf(
   series: readonly ChartSeries[],
   mode: "lines" | "bars",
   logarithmic: boolean,
-): (readonly number[] | (number | null)[])[] {
+): (readonly number[] | (number | null | undefined)[])[] {
   if (mode === "lines")
     return [
       times,
-      ...series.map(({ values }) => times.map((_, i) => (logarithmic && values[i] === 0 ? null : (values[i] ?? null)))),
+      ...series.map(({ values }) =>
+        joinedValues(times.map((_, i) => (logarithmic && values[i] === 0 ? null : (values[i] ?? null)))),
+      ),
     ];
   const sums: (number | null)[][] = [];
   const running = times.map(() => 0);
@@ -235,7 +243,13 @@ function optionsOf(
       },
       y:
         logarithmic === true
-          ? { distr: 3 }
+          ? {
+              distr: 3,
+              range: (_plot, low, high) => {
+                const [from, to] = logarithmicRange(low ?? 1, high ?? low ?? 1, unit);
+                return [from, to];
+              },
+            }
           : { range: (_plot, _low, high) => [0, high === null || high <= 0 ? 1 : high * 1.08] },
     },
     axes: [
@@ -257,11 +271,14 @@ function optionsOf(
         ...axis,
         size: 64,
         gap: 6,
-        space: 32,
-        values: (_plot, splits) =>
-          splits.map((split) =>
-            split === null ? "" : formatQuantity(split, unit) + (suffix === "" ? "" : ` ${suffix}`),
-          ),
+        splits: (plot: uPlot, _axis: number, low: number, high: number) => {
+          const heightPx = plot.bbox.height / devicePixelRatio;
+          return logarithmic === true
+            ? logarithmicMarks(low, high, unit, Math.max(2, Math.floor(heightPx / 22)))
+            : linearMarks(high, unit, Math.max(2, Math.floor(heightPx / 32)));
+        },
+        filter: (_plot, splits) => splits,
+        values: (_plot, splits) => axisText(splits, unit, suffix),
       },
     ],
     series: [
@@ -329,7 +346,11 @@ if (typeof document !== "undefined") {
 /** A value with no neighbour would be invisible as a line. */
 function lonely(plot: uPlot, index: number): boolean {
   const values = plot.data[index];
-  return values?.some((value, i) => value != null && values[i - 1] == null && values[i + 1] == null) ?? false;
+  return values?.some((value, i) => value != null && isBreak(values, i - 1) && isBreak(values, i + 1)) ?? false;
+}
+
+function isBreak(values: ArrayLike<number | null | undefined>, index: number): boolean {
+  return index < 0 || index >= values.length || values[index] === null;
 }
 
 /** The last bucket is not over yet: what it shows will grow. */

@@ -6,6 +6,7 @@ import {
   type ReactNode,
   useCallback,
   useEffect,
+  useMemo,
   useRef,
   useState,
 } from "react";
@@ -19,11 +20,14 @@ export interface Column<Row> {
   /** The heading is there for those who cannot see what the column shows. */
   readonly titleHidden?: true;
   /** Pixels, or absent for a share of what is left. */
-  readonly width?: number;
+  /** In pixels, or as a share of the table ("14%"); what is left goes to the columns without one. */
+  readonly width?: number | string;
   readonly align?: "end";
   /** The `sort` of the address that this heading asks for. */
   readonly sort?: string;
   readonly hint?: string;
+  /** Left out on a small screen. */
+  readonly wideOnly?: true;
   readonly cell: (row: Row, index: number) => ReactNode;
 }
 
@@ -46,6 +50,8 @@ export interface DataTableProps<Row> {
   readonly minWidth?: number;
 }
 
+const SMALL = 720;
+
 /**
  * A real table, of which only the rows in sight exist: spacer rows stand for the rest. One row is in the tab order; arrow
  * keys, j and k, Home and End, Page Up and Down move it, Enter opens it.
@@ -53,7 +59,7 @@ export interface DataTableProps<Row> {
 export function DataTable<Row>(props: DataTableProps<Row>): ReactElement {
   const {
     label,
-    columns,
+    columns: all,
     rows,
     rowKey,
     rowHeight,
@@ -67,6 +73,8 @@ export function DataTable<Row>(props: DataTableProps<Row>): ReactElement {
     memory,
     minWidth,
   } = props;
+  const small = typeof innerWidth === "number" && innerWidth < SMALL;
+  const columns = useMemo(() => (small ? all.filter(({ wideOnly }) => wideOnly !== true) : all), [all, small]);
   const scroller = useRef<HTMLDivElement>(null);
   const [active, setActive] = useState(0);
   const virtual = useVirtualizer({
@@ -133,7 +141,12 @@ export function DataTable<Row>(props: DataTableProps<Row>): ReactElement {
 
   return (
     <div ref={scroller} className="table-scroller">
-      <table className="data-table" aria-label={label} aria-rowcount={rows.length + 1} style={{ minWidth }}>
+      <table
+        className="data-table"
+        aria-label={label}
+        aria-rowcount={rows.length + 1}
+        style={{ minWidth: columns.length < all.length ? undefined : minWidth }}
+      >
         <colgroup>
           {columns.map((column) => (
             <col key={column.id} style={{ width: column.width }} />

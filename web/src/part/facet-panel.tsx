@@ -102,7 +102,13 @@ function FacetGroup({
   const values = all ? (facet.data?.values ?? []) : (facet.data?.values ?? []).slice(0, FEW);
   return (
     <section className="facet">
-      <button type="button" className="facet-title" aria-expanded={open} onClick={() => setOpened(!open)} title={field}>
+      <button
+        type="button"
+        className="facet-title"
+        aria-expanded={open}
+        onClick={() => setOpened(!open)}
+        title={plainText(field, 200)}
+      >
         <Icon name={open ? "down" : "right"} size={12} />
         <span className="cut grow">
           <TelemetryText text={short} max={80} />

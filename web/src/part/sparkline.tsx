@@ -1,6 +1,7 @@
 import type { ReactElement } from "react";
 import type { Sparkline as Values } from "../../../src/api/contract/shapes.ts";
 import { formatQuantity, type Unit } from "../format/quantity.ts";
+import { joinedValues } from "./joined-values.ts";
 
 export interface SparklineProps {
   readonly line: Values;
@@ -55,7 +56,7 @@ export function highest(values: readonly (number | null)[]): number {
   return top;
 }
 
-/** Path data: a stroke per run of known values, and the area below them. */
+/** Path data: a stroke per run of known values, and the area below them. Steps between regular reports are no gaps. */
 function strokes(
   values: readonly (number | null)[],
   x: (i: number) => number,
@@ -64,24 +65,25 @@ function strokes(
 ): { lines: string; area: string } {
   let lines = "";
   let area = "";
-  let start = -1;
-  for (let i = 0; i <= values.length; i++) {
-    const value = values[i] ?? null;
-    if (value !== null) {
-      const point = `${x(i).toFixed(1)} ${y(value).toFixed(1)}`;
-      if (start < 0) {
-        start = i;
-        lines += `M${point}`;
-        area += `M${x(i).toFixed(1)} ${height}L${point}`;
-      } else {
-        lines += `L${point}`;
-        area += `L${point}`;
-      }
-    } else if (start >= 0) {
-      if (i - start === 1) lines += `l0.1 0`;
-      area += `L${x(i - 1).toFixed(1)} ${height}Z`;
-      start = -1;
+  let known = 0;
+  let last = 0;
+  const close = (): void => {
+    if (known === 1) lines += "l0.1 0";
+    if (known > 0) area += `L${x(last).toFixed(1)} ${height}Z`;
+    known = 0;
+  };
+  for (const [i, value] of joinedValues(values).entries()) {
+    if (value === undefined) continue;
+    if (value === null) {
+      close();
+      continue;
     }
+    const point = `${x(i).toFixed(1)} ${y(value).toFixed(1)}`;
+    lines += `${known === 0 ? "M" : "L"}${point}`;
+    area += known === 0 ? `M${x(i).toFixed(1)} ${height}L${point}` : `L${point}`;
+    known++;
+    last = i;
   }
+  close();
   return { lines, area };
 }

@@ -82,11 +82,16 @@ export function ValueMenu(): ReactElement | null {
     act(() => change({ where: withFilter(address.where, { field, op, values: [value] }) }));
   const text = printFilter({ field, op: "=", values: [value] });
   return (
-    <Popover anchor={handle.rect} onClose={() => set(null)} label={`${field}: ${plainText(value, 60)}`} width={264}>
+    <Popover
+      anchor={handle.rect}
+      onClose={() => set(null)}
+      label={`${plainText(field, 60)}: ${plainText(value, 60)}`}
+      width={264}
+    >
       {/* biome-ignore lint/a11y/noStaticElementInteractions: arrow keys are an addition to Tab within the dialog */}
       <div onKeyDown={menuKeys}>
         <div className="menu-title cut">
-          {field}
+          {plainText(field, 60)}
           {" = "}
           <span className="mono secondary">
             <TelemetryText text={value} max={80} />
@@ -103,7 +108,8 @@ export function ValueMenu(): ReactElement | null {
           className="menu-item"
           onClick={act(() => change({ group: [...new Set([...(address.group ?? []), field])] }))}
         >
-          <Icon name="group" /> Group by {field.split(".").slice(-2).join(".")}
+          <Icon name="group" />{" "}
+          <span className="cut">Group by {plainText(field.split(".").slice(-2).join("."), 40)}</span>
         </button>
         <button
           type="button"

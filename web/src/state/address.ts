@@ -27,6 +27,7 @@
  *
  * Unknown parameters and malformed values are left out, never an error: an old link opens as well as it can.
  */
+export const ADDRESS_VERSION = 1;
 
 export interface Address {
   readonly v?: number | undefined;

@@ -2,7 +2,7 @@ import { useNavigate, useRouter, useSearch } from "@tanstack/react-router";
 import { useCallback, useMemo } from "react";
 import { type Filter, parseFilter, printFilter } from "../../../src/api/contract/filter.ts";
 import type { Zone } from "../format/clock-time.ts";
-import { type Address, carried, normalized, printAddress } from "./address.ts";
+import { ADDRESS_VERSION, type Address, carried, normalized, printAddress } from "./address.ts";
 import { renewMoment, useMoment } from "./moment.ts";
 import { usePreferences } from "./preferences.ts";
 import { absoluteRange, type ResolvedRange, resolveRange } from "./time-range.ts";
@@ -122,5 +122,5 @@ export function hrefTo(path: string, address: Address, change: Address = {}): st
 /** The same place with absolute times, as links are copied. */
 export function lasting(address: Address, range: ResolvedRange): Address {
   const { live: _, ...rest } = address;
-  return { v: 1, ...rest, ...absoluteRange(range) };
+  return { v: ADDRESS_VERSION, ...rest, ...absoluteRange(range) };
 }

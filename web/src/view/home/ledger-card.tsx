@@ -31,7 +31,8 @@ export function LedgerCard({ status }: { readonly status: Status }): ReactElemen
           </span>
         )}
       </header>
-      <div className="ledger-scroll">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
+      <section className="ledger-scroll" tabIndex={0} aria-label="Ledger">
         <table className="ledger">
           <thead>
             <tr>
@@ -74,7 +75,7 @@ export function LedgerCard({ status }: { readonly status: Status }): ReactElemen
             ))}
           </tbody>
         </table>
-      </div>
+      </section>
       <dl className="facts">
         <div>
           <dt>Arriving</dt>

@@ -52,6 +52,7 @@ export function Patterns({
       },
       {
         id: "share",
+        wideOnly: true,
         title: "Share",
         width: 72,
         align: "end",
@@ -59,12 +60,14 @@ export function Patterns({
       },
       {
         id: "trend",
+        wideOnly: true,
         title: "Trend",
         width: 124,
         cell: (row) => <Sparkline line={row.trend} unit="count" label="Lines over time" width={108} height={18} />,
       },
       {
         id: "service",
+        wideOnly: true,
         title: "Service",
         width: 150,
         cell: (row) => <ServiceName service={row.service} colour={colourOf(row.service)} />,

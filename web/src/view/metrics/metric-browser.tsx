@@ -1,7 +1,7 @@
 import { type ReactElement, useEffect, useRef, useState } from "react";
 import { parseFilter } from "../../../../src/api/contract/filter.ts";
 import type { Metrics, SeriesAnswer } from "../../../../src/api/contract/shapes.ts";
-import { formatCount, formatQuantity, unitOf } from "../../format/quantity.ts";
+import { formatCount, formatMeasure, unitOf } from "../../format/quantity.ts";
 import { Answer, SkeletonBlock, StatisticsLine } from "../../part/answer.tsx";
 import { AppLink } from "../../part/app-link.tsx";
 import { Empty, EmptyList } from "../../part/empty.tsx";
@@ -131,7 +131,6 @@ function MetricCard({ metric, question }: { readonly metric: Metric; readonly qu
   );
   const { unit, suffix } = unitOf(metric.unit);
   const line = series.data?.series[0];
-  const perSecond = aggregate === "rate" ? "/s" : "";
   const last = line?.values.findLast((value) => value !== null) ?? null;
   return (
     <li ref={card}>
@@ -148,7 +147,7 @@ function MetricCard({ metric, question }: { readonly metric: Metric; readonly qu
           <span>{formatCount(metric.seriesCount)} series</span>
           <span className="grow" />
           <span className="metric-last">
-            {last === null ? "" : `${formatQuantity(last, unit)}${suffix === "" ? "" : ` ${suffix}`}${perSecond}`}
+            {last === null ? "" : formatMeasure(last, unit, aggregate === "rate" ? `${suffix}/s` : suffix)}
           </span>
         </span>
         <span className="metric-line">

@@ -1,7 +1,7 @@
 import { type ReactElement, useMemo } from "react";
 import type { Labels, Metrics, SeriesAnswer } from "../../../../src/api/contract/shapes.ts";
 import { plainText } from "../../format/hostile.ts";
-import { exact, formatQuantity, unitOf } from "../../format/quantity.ts";
+import { exact, formatMeasure, unitOf } from "../../format/quantity.ts";
 import { PALETTES } from "../../look/palette.ts";
 import { useServiceColours } from "../../look/service-colour.ts";
 import { Answer, SkeletonBlock, StatisticsLine } from "../../part/answer.tsx";
@@ -65,7 +65,8 @@ export function MetricQuery({
     });
   }, [series.data, theme, colourOf, group.length, metric]);
   const { unit, suffix } = unitOf(series.data?.unit ?? about?.unit ?? "");
-  const shownSuffix = aggregate === "rate" ? (suffix === "" ? "/s" : `${suffix}/s`) : suffix;
+  const shownSuffix = aggregate === "rate" ? `${suffix}/s` : suffix;
+  const isDuration = unit === "seconds" || unit === "ns" || suffix === "ms";
   return (
     <>
       <div className="toolbar">
@@ -132,6 +133,7 @@ export function MetricQuery({
                   name={`${data.aggregate} of ${plainText(metric, 80)}${about?.description ? `: ${plainText(about.description, 120)}` : ""}`}
                   unit={unit}
                   suffix={shownSuffix}
+                  logarithmic={isDuration && /^p\d/.test(data.aggregate)}
                   mode="lines"
                   height={320}
                   startMs={data.startMs}
@@ -170,9 +172,8 @@ export function MetricQuery({
                 rows={data.series}
                 group={group}
                 metric={metric}
-                print={(value) =>
-                  formatQuantity(value, unit) + (shownSuffix === "" || value === null ? "" : ` ${shownSuffix}`)
-                }
+                print={(value) => formatMeasure(value, unit, shownSuffix)}
+                colours={lines.map(({ colour }) => colour)}
                 title={(value) => exact(value, unit)}
               />
             </>
@@ -192,22 +193,36 @@ function nameOf(line: Row, metric: string): string {
       : entries.map(([key, value]) => `${key.split(".").at(-1)}=${value}`).join(" ");
 }
 
+/** What a row's line looks like in the chart above. */
+function LineSample({ colour }: { readonly colour: string | undefined }): ReactElement {
+  return <span aria-hidden="true" className="line-sample" style={{ background: colour }} />;
+}
+
 function SeriesTable({
   rows,
   group,
   metric,
   print,
   title,
+  colours,
 }: {
   readonly rows: readonly Row[];
   readonly group: readonly string[];
   readonly metric: string;
   readonly print: (value: number | null) => string;
   readonly title: (value: number | null) => string;
+  /** Of each row's line in the chart. */
+  readonly colours: readonly string[];
 }): ReactElement {
   const rowHeight = useRowHeight();
   const columns = useMemo<readonly Column<Row>[]>(() => {
-    const figure = (id: string, name: string, of: (known: readonly number[]) => number | null): Column<Row> => ({
+    const figure = (
+      id: string,
+      name: string,
+      of: (known: readonly number[]) => number | null,
+      more: { readonly wideOnly?: true } = {},
+    ): Column<Row> => ({
+      ...more,
       id,
       title: name,
       width: 112,
@@ -223,29 +238,39 @@ function SeriesTable({
             {
               id: "metric",
               title: "Series",
-              cell: () => <span className="mono">{plainText(metric, 100)}</span>,
+              cell: (_row, i) => (
+                <span className="row">
+                  <LineSample colour={colours[i]} />
+                  <span className="mono cut">{plainText(metric, 100)}</span>
+                </span>
+              ),
             } satisfies Column<Row>,
           ]
         : group.map(
-            (field): Column<Row> => ({
+            (field, at): Column<Row> => ({
               id: field,
               title: field.replace(/^(attributes|resource)\./, ""),
-              cell: (row) => {
+              cell: (row, i) => {
                 const value = row.labels[field] ?? row.labels[field.replace(/^(attributes|resource)\./, "")] ?? "";
                 return (
-                  <ValueHandle field={field} value={value} signal="metrics" quiet>
-                    <TelemetryText text={value} max={100} />
-                  </ValueHandle>
+                  <span className="row">
+                    {at === 0 && <LineSample colour={colours[i]} />}
+                    <ValueHandle field={field} value={value} signal="metrics" quiet>
+                      <TelemetryText text={value} max={100} />
+                    </ValueHandle>
+                  </span>
                 );
               },
             }),
           )),
       figure("last", "Last", (known) => known.at(-1) ?? null),
-      figure("least", "Least", (known) => (known.length === 0 ? null : Math.min(...known))),
-      figure("mean", "Mean", (known) => (known.length === 0 ? null : known.reduce((a, b) => a + b, 0) / known.length)),
+      figure("least", "Least", (known) => (known.length === 0 ? null : Math.min(...known)), { wideOnly: true }),
+      figure("mean", "Mean", (known) => (known.length === 0 ? null : known.reduce((a, b) => a + b, 0) / known.length), {
+        wideOnly: true,
+      }),
       figure("greatest", "Greatest", (known) => (known.length === 0 ? null : Math.max(...known))),
     ];
-  }, [group, metric, print, title]);
+  }, [group, metric, print, title, colours]);
   return (
     <section className="metric-series" aria-label="Series">
       <DataTable

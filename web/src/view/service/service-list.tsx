@@ -40,6 +40,9 @@ export function Services(): ReactElement {
   );
 }
 
+/** Drawn that wide and stretched to its column. */
+const LINE = 160;
+
 type Sort = (row: ServiceRow) => number | string;
 const SORTS: Readonly<Record<string, Sort>> = {
   service: (row) => row.service,
@@ -95,8 +98,8 @@ function ServiceTable({ question }: { readonly question: Question }): ReactEleme
         id: "rate-line",
         title: "Rate over time",
         titleHidden: true,
-        width: 116,
-        cell: (row) => <Sparkline line={row.rate} unit="per-second" label="Rate" max={top.rate} />,
+        width: "14%",
+        cell: (row) => <Sparkline line={row.rate} unit="per-second" label="Rate" max={top.rate} width={LINE} />,
       },
       {
         id: "errors",
@@ -117,9 +120,10 @@ function ServiceTable({ question }: { readonly question: Question }): ReactEleme
         id: "errors-line",
         title: "Errors over time",
         titleHidden: true,
-        width: 116,
+        width: "14%",
         cell: (row) => (
           <Sparkline
+            width={LINE}
             line={row.errors}
             unit="ratio"
             label="Errors"
@@ -156,8 +160,8 @@ function ServiceTable({ question }: { readonly question: Question }): ReactEleme
         id: "p95-line",
         title: "p95 over time",
         titleHidden: true,
-        width: 116,
-        cell: (row) => <Sparkline line={row.p95} unit="ns" label="p95" max={top.p95} />,
+        width: "14%",
+        cell: (row) => <Sparkline line={row.p95} unit="ns" label="p95" max={top.p95} width={LINE} />,
       },
       {
         id: "change",

@@ -1,10 +1,11 @@
-import { type ReactElement, useMemo, useState } from "react";
+import { type ReactElement, useMemo, useRef, useState } from "react";
 import type { ServiceGraph } from "../../../../src/api/contract/shapes.ts";
 import { plainText } from "../../format/hostile.ts";
 import { formatDuration, formatRate, formatRatio } from "../../format/quantity.ts";
 import { useServiceColours } from "../../look/service-colour.ts";
-import { Answer } from "../../part/answer.tsx";
+import { Answer, StatisticsLine } from "../../part/answer.tsx";
 import { AppLink } from "../../part/app-link.tsx";
+import { useBoxSize } from "../../part/canvas.ts";
 import { EmptyList } from "../../part/empty.tsx";
 import { useAnswer } from "../../server/answers.ts";
 import { hrefTo, type Question } from "../../state/question.ts";
@@ -18,6 +19,7 @@ const KIND_SIGNS: Readonly<Record<MapNode["kind"], string>> = {
   group: "group",
 };
 const FAILING = 0.01;
+const MOST_ZOOM = 1.35;
 
 /** Who calls whom, left to right; width is rate, colour is errors. */
 export function ServiceMap({ question }: { readonly question: Question }): ReactElement {
@@ -28,16 +30,54 @@ export function ServiceMap({ question }: { readonly question: Question }): React
         data.nodes.length === 0 ? (
           <EmptyList question={question} signal="spans" what="services" />
         ) : (
-          <Drawing graph={data} question={question} />
+          <>
+            <Drawing graph={data} question={question} />
+            <div className="view-foot">
+              <Key />
+              <span className="grow" />
+              <StatisticsLine statistics={data.statistics} busy={graph.isFetching} />
+            </div>
+          </>
         )
       }
     </Answer>
   );
 }
 
+/** What the lines and frames of the map mean. */
+function Key(): ReactElement {
+  return (
+    <span className="map-key small secondary">
+      <span>
+        <svg aria-hidden="true" width="28" height="10">
+          <path d="M1 5H11" className="map-edge" strokeWidth="1.5" />
+          <path d="M14 5H27" className="map-edge" strokeWidth="7" />
+        </svg>
+        few or many calls
+      </span>
+      <span>
+        <svg aria-hidden="true" width="20" height="10">
+          <path d="M2 5H18" className="map-edge failing" strokeWidth="4" />
+        </svg>
+        {formatRatio(FAILING)} or more fail
+      </span>
+      <span>
+        <svg aria-hidden="true" width="20" height="12">
+          <rect x="1" y="1" width="18" height="10" rx="3" className="map-key-frame" />
+        </svg>
+        called, not instrumented
+      </span>
+    </span>
+  );
+}
+
 function Drawing({ graph, question }: { readonly graph: ServiceGraph; readonly question: Question }): ReactElement {
   const layout = useMemo(() => layoutMap(graph), [graph]);
   const colourOf = useServiceColours();
+  const box = useRef<HTMLElement>(null);
+  const { width, height } = useBoxSize(box);
+  // A small map fills the room there is, up to letters one does not take for a heading; a large one scrolls.
+  const zoom = Math.min(MOST_ZOOM, Math.max(1, Math.min(width / (layout.width + 64), height / (layout.height + 64))));
   const [over, setOver] = useState<string | null>(null);
   const most = Math.max(1e-9, ...layout.edges.map(({ ratePerSecond }) => ratePerSecond));
   const touches = (edge: MapEdge): boolean => over === null || edge.from === over || edge.to === over;
@@ -46,12 +86,13 @@ function Drawing({ graph, question }: { readonly graph: ServiceGraph; readonly q
   );
   return (
     <section
+      ref={box}
       className="map"
       aria-label={`Service map: ${layout.nodes.length} nodes, ${layout.edges.length} edges`}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
       tabIndex={0}
     >
-      <div className="map-canvas" style={{ width: layout.width + 64, height: layout.height + 64 }}>
+      <div className="map-canvas" style={{ width: layout.width + 64, height: layout.height + 64, zoom }}>
         <svg
           aria-hidden="true"
           width={layout.width + 64}

@@ -118,6 +118,7 @@ function RedCharts({
           name={name}
           unit={unit}
           mode="lines"
+          logarithmic={unit === "ns"}
           height={168}
           startMs={line.startMs}
           stepMs={line.stepMs}

@@ -1,35 +1,39 @@
-import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from "@codemirror/autocomplete";
+import {
+  autocompletion,
+  type CompletionSource,
+  closeBrackets,
+  closeBracketsKeymap,
+  completionKeymap,
+} from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
-import { SQLDialect, sql } from "@codemirror/lang-sql";
+import { SQLDialect } from "@codemirror/lang-sql";
 import { bracketMatching, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
-import { Compartment, EditorState, Prec } from "@codemirror/state";
+import { Compartment, EditorState, type Extension, Prec } from "@codemirror/state";
 import { drawSelection, EditorView, keymap, placeholder } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { type ReactElement, useEffect, useRef } from "react";
-import type { SqlSchema } from "../../../../src/api/contract/shapes.ts";
+import { completeSql, SQL_KEYWORDS, type SqlKnown } from "./sql-completion.ts";
 
 export interface SqlEditorProps {
   readonly text: string;
   readonly onChange: (text: string) => void;
   readonly onRun: () => void;
-  readonly schema: SqlSchema | undefined;
+  /** What completion may offer; undefined until it is known. */
+  readonly known: SqlKnown | undefined;
   /** Character the server named as wrong, or null. */
   readonly errorAt: number | null;
 }
-
-const KEYWORDS =
-  "select from where group by order limit offset having as and or not in is null like ilike between case when then else end join left right inner full outer cross on using union all distinct with asc desc array prewhere final sample interval settings format explain any";
 
 /**
  * CodeMirror in a shadow root: there its styles are constructed style sheets, which a strict `style-src 'self'` allows, so
  * that no nonce is needed. Colours come in through custom properties.
  */
-export function SqlEditor({ text, onChange, onRun, schema, errorAt }: SqlEditorProps): ReactElement {
+export function SqlEditor({ text, onChange, onRun, known, errorAt }: SqlEditorProps): ReactElement {
   const host = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(null);
   const language = useRef(new Compartment());
-  const latest = useRef({ onChange, onRun });
-  latest.current = { onChange, onRun };
+  const latest = useRef({ onChange, onRun, known });
+  latest.current = { onChange, onRun, known };
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the editor is made once; text and schema flow in below
   useEffect(() => {
@@ -48,7 +52,7 @@ export function SqlEditor({ text, onChange, onRun, schema, errorAt }: SqlEditorP
           drawSelection(),
           bracketMatching(),
           closeBrackets(),
-          autocompletion({ icons: false }),
+          autocompletion({ icons: false, override: [completion(latest)] }),
           EditorView.lineWrapping,
           placeholder("SELECT service_name, count() FROM spans GROUP BY service_name"),
           syntaxHighlighting(HIGHLIGHT),
@@ -74,7 +78,8 @@ export function SqlEditor({ text, onChange, onRun, schema, errorAt }: SqlEditorP
             ]),
           ),
           keymap.of([...closeBracketsKeymap, ...completionKeymap, ...defaultKeymap, ...historyKeymap]),
-          language.current.of(languageOf(schema)),
+          language.current.of(languageOf(known?.schema.functions)),
+          EditorView.domEventHandlers({ beforeinput: replaceSelected }),
           EditorView.updateListener.of((update) => {
             if (update.docChanged) latest.current.onChange(update.state.doc.toString());
           }),
@@ -88,14 +93,15 @@ export function SqlEditor({ text, onChange, onRun, schema, errorAt }: SqlEditorP
     };
   }, []);
 
+  const functions = known?.schema.functions;
   useEffect(() => {
     const editor = view.current;
     if (editor !== null && editor.state.doc.toString() !== text)
       editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: text } });
   }, [text]);
   useEffect(() => {
-    view.current?.dispatch({ effects: language.current.reconfigure(languageOf(schema)) });
-  }, [schema]);
+    view.current?.dispatch({ effects: language.current.reconfigure(languageOf(functions)) });
+  }, [functions]);
   useEffect(() => {
     const editor = view.current;
     if (editor === null || errorAt === null) return;
@@ -107,24 +113,48 @@ export function SqlEditor({ text, onChange, onRun, schema, errorAt }: SqlEditorP
   return <div ref={host} className="sql-editor" />;
 }
 
-function languageOf(schema: SqlSchema | undefined): ReturnType<typeof sql> {
-  const dialect = SQLDialect.define({
-    keywords: KEYWORDS,
-    builtin: (schema?.functions ?? []).join(" "),
+/**
+ * Text that replaces a selection and comes from no key (dictation, a phone's keyboard, a test): left to the browser it would
+ * be wrapped in an element with a style of its own, which the page's policy refuses, loudly.
+ */
+function replaceSelected(event: InputEvent, editor: EditorView): boolean {
+  if (event.inputType !== "insertText" || event.data === null || editor.state.selection.main.empty) return false;
+  if (event.isComposing || editor.composing) return false;
+  event.preventDefault();
+  editor.dispatch(editor.state.replaceSelection(event.data), { userEvent: "input.type", scrollIntoView: true });
+  return true;
+}
+
+const TYPES = {
+  table: "class",
+  column: "property",
+  alias: "variable",
+  key: "text",
+  function: "function",
+  keyword: "keyword",
+};
+
+function completion(latest: { readonly current: { readonly known: SqlKnown | undefined } }): CompletionSource {
+  return ({ state, pos, explicit }) => {
+    const { known } = latest.current;
+    const found = known === undefined ? null : completeSql(state.doc.toString(), pos, known, explicit);
+    if (found === null) return null;
+    return {
+      from: found.from,
+      options: found.options.map(({ kind, ...option }) => ({ ...option, type: TYPES[kind] })),
+      validFor: /^[\w.]*$/,
+    };
+  };
+}
+
+function languageOf(functions: readonly string[] | undefined): Extension {
+  return SQLDialect.define({
+    keywords: SQL_KEYWORDS.join(" "),
+    builtin: (functions ?? []).join(" "),
     backslashEscapes: true,
     identifierQuotes: '`"',
     caseInsensitiveIdentifiers: false,
-  });
-  return sql({
-    dialect,
-    upperCaseKeywords: true,
-    schema: Object.fromEntries(
-      (schema?.tables ?? []).map(({ name, columns }) => [
-        name,
-        columns.map((column) => ({ label: column.name, detail: column.type, type: "property" })),
-      ]),
-    ),
-  });
+  }).extension;
 }
 
 const HIGHLIGHT = HighlightStyle.define([

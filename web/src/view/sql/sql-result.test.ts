@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { cellText, chartOf, csvOf, isNumeric, isTime, readResult, timeOf } from "./sql-result.ts";
+import { cellText, chartOf, columnWidths, csvOf, isNumeric, isTime, readResult, timeOf } from "./sql-result.ts";
 
 const statistics = { elapsedMs: 1, rowsRead: 2, bytesRead: 3, partial: false };
 const column = (name: string, type: string) => ({ name, type });
@@ -12,6 +12,18 @@ describe("sql result", () => {
     );
     expect(cellText(result.rows[0]![0])).toBe("18446744073709551615");
     expect(result.statistics).toEqual(statistics);
+  });
+
+  it("makes columns as wide as they need, within bounds", () => {
+    const widths = columnWidths({
+      columns: [column("n", "UInt64"), column("service_name", "String"), column("long", "String")],
+      rows: [
+        ["1", "checkout", "x".repeat(5000)],
+        [null, "a-service-with-a-name", ""],
+      ],
+      statistics,
+    });
+    expect(widths).toEqual([72, 200, 560]);
   });
 
   it("knows numbers and times by type", () => {

@@ -34,6 +34,21 @@ export function cellText(value: unknown): string {
   return typeof value === "string" ? value : typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
+const LOOKED_AT = 200;
+const CHARACTER_PX = 8;
+const CELL_PX = 32;
+const LEAST_PX = 72;
+const MOST_PX = 560;
+
+/** Widths in pixels that show each column's heading and what its first rows hold, as far as that is sensible. */
+export function columnWidths(result: SqlResult): readonly number[] {
+  return result.columns.map(({ name }, at) => {
+    let longest = name.length;
+    for (const row of result.rows.slice(0, LOOKED_AT)) longest = Math.max(longest, cellText(row[at]).length);
+    return Math.min(MOST_PX, Math.max(LEAST_PX, longest * CHARACTER_PX + CELL_PX));
+  });
+}
+
 export function isNumeric(type: string): boolean {
   return /^(Nullable\(|LowCardinality\()*(U?Int\d+|Float\d+|Decimal)/.test(type);
 }

@@ -1,6 +1,6 @@
 import { useMutation } from "@tanstack/react-query";
 import { lazy, type ReactElement, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
-import type { SqlSchema } from "../../../../src/api/contract/shapes.ts";
+import type { Fields, SqlSchema } from "../../../../src/api/contract/shapes.ts";
 import { PALETTES } from "../../look/palette.ts";
 import { FailureNote, Later, SkeletonRows, StatisticsLine } from "../../part/answer.tsx";
 import { type Column, DataTable } from "../../part/data-table.tsx";
@@ -18,7 +18,7 @@ import { useMoment } from "../../state/moment.ts";
 import { useTheme } from "../../state/preferences.ts";
 import { useAddress, useChange, useZone } from "../../state/question.ts";
 import { SqlEditor } from "./sql-editor.tsx";
-import { cellText, chartOf, csvOf, isNumeric, readResult, type SqlResult } from "./sql-result.ts";
+import { cellText, chartOf, columnWidths, csvOf, isNumeric, readResult, type SqlResult } from "./sql-result.ts";
 import "./sql.css";
 
 const FIRST = `SELECT
@@ -31,6 +31,9 @@ WHERE start_time > now() - INTERVAL 15 MINUTE
 GROUP BY service_name
 ORDER BY spans DESC`;
 
+const STALE_MS = 300_000;
+const LAST_HOUR = { from: "now-1h", to: "now" };
+
 // Most statements draw no chart; those that do fetch it then.
 const Chart = lazy(async () => ({ default: (await import("../../part/chart.tsx")).Chart }));
 
@@ -41,7 +44,15 @@ export function Sql(): ReactElement {
   const address = useAddress();
   const change = useChange();
   const [text, setText] = useState(address.sql ?? FIRST);
-  const schema = useAnswer<SqlSchema>("/sql/schema", {}, { staleMs: 300_000 });
+  const schema = useAnswer<SqlSchema>("/sql/schema", {}, { staleMs: STALE_MS });
+  const spanFields = useAnswer<Fields>("/spans/fields", LAST_HOUR, { staleMs: STALE_MS });
+  const logFields = useAnswer<Fields>("/logs/fields", LAST_HOUR, { staleMs: STALE_MS });
+  const known = useMemo(() => {
+    if (schema.data === undefined) return undefined;
+    const fields = [...(spanFields.data?.fields ?? []), ...(logFields.data?.fields ?? [])];
+    fields.sort((a, b) => b.count - a.count);
+    return { schema: schema.data, fields: [...new Set(fields.map(({ field }) => field))] };
+  }, [schema.data, spanFields.data, logFields.data]);
   const abort = useRef<AbortController>(null);
   const run = useMutation<Ran, Error, { readonly sql: string; readonly explain: boolean }>({
     mutationFn: async ({ sql, explain }) => {
@@ -96,7 +107,7 @@ export function Sql(): ReactElement {
         text={text}
         onChange={setText}
         onRun={() => ask(false)}
-        schema={schema.data}
+        known={known}
         errorAt={failure?.problem.position ?? null}
       />
       <div className="toolbar">
@@ -149,17 +160,22 @@ function Result({ result }: { readonly result: SqlResult }): ReactElement {
   const palette = PALETTES[useTheme()];
   const chart = useMemo(() => chartOf(result), [result]);
   const [asChart, setAsChart] = useState(true);
+  const widths = useMemo(() => columnWidths(result), [result]);
   const columns = useMemo<readonly Column<readonly unknown[]>[]>(
-    () =>
-      result.columns.map(({ name, type }, at) => ({
+    () => [
+      ...result.columns.map(({ name, type }, at) => ({
         id: `${at}`,
         title: name,
         hint: type,
+        width: widths[at]!,
         ...(isNumeric(type) ? { align: "end" as const } : {}),
-        cell: (row) =>
+        cell: (row: readonly unknown[]) =>
           row[at] === null ? <span className="faint">NULL</span> : <TelemetryText text={cellText(row[at])} max={300} />,
       })),
-    [result],
+      // Takes what is left, so that a number stays beside the name it belongs to.
+      { id: "rest", title: "", cell: () => null },
+    ],
+    [result, widths],
   );
   const numbered = useMemo(() => result.rows.map((row, i) => Object.assign([...row], { key: String(i) })), [result]);
   return (
@@ -215,7 +231,6 @@ function Result({ result }: { readonly result: SqlResult }): ReactElement {
           rows={numbered}
           rowKey={(row) => (row as (typeof numbered)[number]).key}
           rowHeight={rowHeight}
-          minWidth={result.columns.length * 130}
         />
       )}
     </>

@@ -7,7 +7,7 @@ import { Answer, StatisticsLine } from "../../part/answer.tsx";
 import { type Column, DataTable } from "../../part/data-table.tsx";
 import { Empty } from "../../part/empty.tsx";
 import { useRowHeight } from "../../part/row-height.ts";
-import { ServiceName } from "../../part/service-name.tsx";
+import { ServiceName, Swatch } from "../../part/service-name.tsx";
 import { TelemetryText } from "../../part/telemetry-text.tsx";
 import { useAnswer } from "../../server/answers.ts";
 
@@ -55,6 +55,7 @@ export function Compare({
       },
       {
         id: "service",
+        wideOnly: true,
         title: "Service",
         width: 150,
         cell: (row) => <ServiceName service={row.service} colour={colourOf(row.service)} />,
@@ -65,12 +66,16 @@ export function Compare({
         cell: (row) => (
           <span title={row.path.map((part) => plainText(part, 100)).join(" › ")}>
             {row.path.length > 1 && <span className="faint">{"› ".repeat(Math.min(row.path.length - 1, 6))}</span>}
+            <span className="narrow-only">
+              <Swatch colour={colourOf(row.service)} />{" "}
+            </span>
             <TelemetryText text={row.name} max={160} />
           </span>
         ),
       },
       {
         id: "count",
+        wideOnly: true,
         title: "Spans",
         width: 96,
         align: "end",
@@ -83,6 +88,7 @@ export function Compare({
       },
       {
         id: "bars",
+        wideOnly: true,
         title: "Self time: here over usual",
         width: 220,
         cell: (row) => (
@@ -92,9 +98,17 @@ export function Compare({
           </span>
         ),
       },
-      { id: "self", title: "Here", width: 88, align: "end", cell: (row) => formatDuration(row.selfNs) },
+      {
+        id: "self",
+        wideOnly: true,
+        title: "Here",
+        width: 88,
+        align: "end",
+        cell: (row) => formatDuration(row.selfNs),
+      },
       {
         id: "usual",
+        wideOnly: true,
         title: "Usual",
         width: 88,
         align: "end",

@@ -4,7 +4,7 @@ import { plainText } from "../../format/hostile.ts";
 import { formatDuration } from "../../format/quantity.ts";
 import { inkOn, PALETTES } from "../../look/palette.ts";
 import { useServiceColours } from "../../look/service-colour.ts";
-import { drawOn, useBoxSize } from "../../part/canvas.ts";
+import { drawOn, useBoxSize, useCanvasFont } from "../../part/canvas.ts";
 import { useTheme } from "../../state/preferences.ts";
 import { lanesOf } from "./flame-lanes.ts";
 import { percentOf, ticksOf } from "./time-scale.ts";
@@ -30,6 +30,7 @@ export function Flame({ trace, view, critical, openIndex, onOpen, onView }: Flam
   const canvas = useRef<HTMLCanvasElement>(null);
   const box = useRef<HTMLDivElement>(null);
   const { width } = useBoxSize(box);
+  const font = useCanvasFont();
   const theme = useTheme();
   const colourOf = useServiceColours();
   const { lane, lanes } = useMemo(() => lanesOf(trace), [trace]);
@@ -37,6 +38,7 @@ export function Flame({ trace, view, critical, openIndex, onOpen, onView }: Flam
   const [hover, setHover] = useState<{ index: number; x: number; y: number } | null>(null);
   const height = Math.min(LONGEST_CANVAS, AXIS + lanes * ROW + 8);
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what is drawn depends on the font, too
   useEffect(() => {
     const context = drawOn(canvas.current, width, height);
     if (context === null) return;
@@ -91,7 +93,7 @@ export function Flame({ trace, view, critical, openIndex, onOpen, onView }: Flam
         );
       }
     }
-  }, [trace, view, width, height, theme, colourOf, lane, segments, critical, openIndex]);
+  }, [trace, view, width, height, theme, colourOf, lane, segments, critical, openIndex, font]);
 
   const spanAt = (event: PointerEvent | React.MouseEvent): number => {
     const rect = event.currentTarget.getBoundingClientRect();

@@ -187,9 +187,11 @@ export function Waterfall({ trace, tree, view, critical, openIndex, onOpen, foun
         {/* biome-ignore lint/a11y/useSemanticElements: as above */}
         <div role="rowgroup" className="wf-rows" style={{ height: virtual.getTotalSize() }}>
           <div className="wf-grid" aria-hidden="true">
-            {ticks.map((tick) => (
-              <span key={tick} style={{ left: `${percentOf(view, tick)}%` }} />
-            ))}
+            <div>
+              {ticks.map((tick) => (
+                <span key={tick} style={{ left: `${percentOf(view, tick)}%` }} />
+              ))}
+            </div>
           </div>
           {virtual.getVirtualItems().map((item) => (
             <Row

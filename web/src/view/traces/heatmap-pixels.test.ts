@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
-import type { Heatmap } from "../../../../src/api/contract/shapes.ts";
 import { PALETTES } from "../../look/palette.ts";
+import type { ShownHeatmap } from "./folded-heatmap.ts";
 import { cellAt, paintHeatmap, placeOf, regionOf, sumOf } from "./heatmap-pixels.ts";
 
-const map: Heatmap = {
+const map: ShownHeatmap = {
+  below: 1,
+  above: 1,
   startMs: 1000,
   stepMs: 10,
   columns: 4,

@@ -1,20 +1,21 @@
-import type { Heatmap } from "../../../../src/api/contract/shapes.ts";
 import { scaleColour } from "../../look/palette.ts";
+import { lineOf, linesOf, rowAt, type ShownHeatmap } from "./folded-heatmap.ts";
 
 /**
  * The heatmap as pixels, one a cell, scaled up by CSS: 0.8 ms for 240 × 60. Shade is the logarithm of the count. Row 0 of the
  * answer is the fastest, and stands at the bottom.
  */
-export function paintHeatmap(map: Heatmap, scale: readonly string[], pixels: Uint8ClampedArray): void {
+export function paintHeatmap(map: ShownHeatmap, scale: readonly string[], pixels: Uint8ClampedArray): void {
   const { columns, rows, counts } = map;
+  const lines = linesOf(map);
   let most = 1;
   for (const count of counts) if (count > most) most = count;
   const top = Math.log1p(most);
   const steps = Array.from({ length: 256 }, (_, i) => scaleColour(scale, i / 255));
   for (let x = 0; x < columns; x++)
-    for (let y = 0; y < rows; y++) {
-      const count = counts[x * rows + y] ?? 0;
-      const at = ((rows - 1 - y) * columns + x) * 4;
+    for (let line = 0; line < lines; line++) {
+      const count = counts[x * rows + rowAt(map, line)] ?? 0;
+      const at = ((lines - 1 - line) * columns + x) * 4;
       if (count === 0) {
         pixels[at + 3] = 0;
         continue;
@@ -34,14 +35,14 @@ export interface Cell {
 }
 
 /** The cell under a point given as shares of width and height, from the top left. */
-export function cellAt(map: Heatmap, x: number, y: number): Cell {
+export function cellAt(map: ShownHeatmap, x: number, y: number): Cell {
   const clamp = (value: number, most: number): number => Math.min(Math.max(Math.floor(value), 0), most - 1);
-  return { column: clamp(x * map.columns, map.columns), row: clamp((1 - y) * map.rows, map.rows) };
+  return { column: clamp(x * map.columns, map.columns), row: rowAt(map, clamp((1 - y) * linesOf(map), linesOf(map))) };
 }
 
 /** What two corners enclose: time in ms and duration in ns, whole cells. */
 export function regionOf(
-  map: Heatmap,
+  map: ShownHeatmap,
   a: Cell,
   b: Cell,
 ): { readonly fromMs: number; readonly toMs: number; readonly lowNs: number; readonly highNs: number } {
@@ -59,7 +60,7 @@ export function regionOf(
 
 /** Where a region stands, as shares of the map from its top left; null when it is wholly outside. */
 export function placeOf(
-  map: Heatmap,
+  map: ShownHeatmap,
   region: {
     readonly fromMs: number;
     readonly toMs: number;
@@ -77,14 +78,15 @@ export function placeOf(
     if (above === 0) return 0;
     const low = map.boundsNs[above - 1]!;
     const high = map.boundsNs[above]!;
-    return (above - 1 + Math.log(ns / Math.max(low, 1)) / Math.log(high / Math.max(low, 1))) / map.rows;
+    const row = above - 1 + Math.log(ns / Math.max(low, 1)) / Math.log(high / Math.max(low, 1));
+    return lineOf(map, row) / linesOf(map);
   };
   const bottom = region.lowNs === null ? 0 : share(region.lowNs);
   const top = region.highNs === null ? 1 : share(region.highNs);
   return { left, top: 1 - top, width: right - left, height: Math.max(0, top - bottom) };
 }
 
-export function sumOf(map: Heatmap, a: Cell, b: Cell): { readonly count: number; readonly errors: number } {
+export function sumOf(map: ShownHeatmap, a: Cell, b: Cell): { readonly count: number; readonly errors: number } {
   let count = 0;
   let errors = 0;
   for (let x = Math.min(a.column, b.column); x <= Math.max(a.column, b.column); x++)

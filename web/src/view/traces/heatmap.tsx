@@ -5,6 +5,7 @@ import { formatCount, formatDuration, formatRatio } from "../../format/quantity.
 import { PALETTES } from "../../look/palette.ts";
 import type { Selection } from "../../state/address.ts";
 import { useTheme } from "../../state/preferences.ts";
+import { foldHeatmap, linesOf, rowAt, type ShownHeatmap } from "./folded-heatmap.ts";
 import { type Cell, cellAt, paintHeatmap, placeOf, regionOf, sumOf } from "./heatmap-pixels.ts";
 
 export interface HeatmapProps {
@@ -19,7 +20,8 @@ export interface HeatmapProps {
 const TIME_TICKS = 6;
 
 /** Time across, duration upward (log), count as shade, cells with errors outlined. Drag selects; Shift-drag zooms in time. */
-export function Heatmap({ map, zone, nowMs, selection, onSelect, onZoom }: HeatmapProps): ReactElement {
+export function Heatmap({ map: whole, zone, nowMs, selection, onSelect, onZoom }: HeatmapProps): ReactElement {
+  const map = useMemo(() => foldHeatmap(whole), [whole]);
   const canvas = useRef<HTMLCanvasElement>(null);
   const theme = useTheme();
   const [drag, setDrag] = useState<{ from: Cell; to: Cell; zoom: boolean } | null>(null);
@@ -29,8 +31,8 @@ export function Heatmap({ map, zone, nowMs, selection, onSelect, onZoom }: Heatm
     const context = canvas.current?.getContext("2d");
     if (canvas.current === null || context == null) return;
     canvas.current.width = map.columns;
-    canvas.current.height = map.rows;
-    const image = context.createImageData(map.columns, map.rows);
+    canvas.current.height = linesOf(map);
+    const image = context.createImageData(map.columns, linesOf(map));
     paintHeatmap(map, PALETTES[theme].amount, image.data);
     context.putImageData(image, 0, 0);
   }, [map, theme]);
@@ -60,6 +62,7 @@ export function Heatmap({ map, zone, nowMs, selection, onSelect, onZoom }: Heatm
   };
   const hovered =
     hover === null ? null : { ...sumOf(map, hover.cell, hover.cell), ...regionOf(map, hover.cell, hover.cell) };
+  const bands = useMemo(() => bandsOf(map), [map]);
   const total = useMemo(() => map.counts.reduce((sum, count) => sum + count, 0), [map]);
 
   return (
@@ -68,6 +71,11 @@ export function Heatmap({ map, zone, nowMs, selection, onSelect, onZoom }: Heatm
         {durationTicks.map(({ ns, share }) => (
           <span key={ns} style={{ bottom: `${share * 100}%` }}>
             {formatDuration(ns)}
+          </span>
+        ))}
+        {bands.map((band) => (
+          <span key={band.label} title={band.title} style={{ bottom: `${(band.bottom + band.height / 2) * 100}%` }}>
+            {band.label}
           </span>
         ))}
       </div>
@@ -100,10 +108,18 @@ export function Heatmap({ map, zone, nowMs, selection, onSelect, onZoom }: Heatm
         {durationTicks.map(({ ns, share }) => (
           <span key={ns} aria-hidden="true" className="heatmap-line" style={{ bottom: `${share * 100}%` }} />
         ))}
+        {bands.map((band) => (
+          <span
+            key={band.label}
+            aria-hidden="true"
+            className="heatmap-band"
+            style={{ bottom: `${band.bottom * 100}%`, height: `${band.height * 100}%` }}
+          />
+        ))}
         <svg
           aria-hidden="true"
           className="heatmap-errors"
-          viewBox={`0 0 ${map.columns} ${map.rows}`}
+          viewBox={`0 0 ${map.columns} ${linesOf(map)}`}
           preserveAspectRatio="none"
         >
           <path d={outline} vectorEffect="non-scaling-stroke" />
@@ -151,10 +167,35 @@ export function Heatmap({ map, zone, nowMs, selection, onSelect, onZoom }: Heatm
   );
 }
 
+interface Band {
+  readonly label: string;
+  readonly title: string;
+  /** Shares of the map's height, from its bottom. */
+  readonly bottom: number;
+  readonly height: number;
+}
+
+/** What stands for all that is faster or slower than the map shows row by row. */
+function bandsOf(map: ShownHeatmap): readonly Band[] {
+  const lines = linesOf(map);
+  const band = (sign: string, row: number, boundNs: number, bottom: number, height: number): Band => ({
+    label: `${sign} ${formatDuration(boundNs)}`,
+    title: `all from ${formatDuration(map.boundsNs[row]!)} to ${formatDuration(map.boundsNs[row + 1]!)} in one row`,
+    bottom: bottom / lines,
+    height: height / lines,
+  });
+  const last = map.rows - 1;
+  return [
+    ...(map.below > 1 ? [band("<", 0, map.boundsNs[1]!, 0, map.below)] : []),
+    ...(map.above > 1 ? [band("≥", last, map.boundsNs[last]!, lines - map.above, map.above)] : []),
+  ];
+}
+
 /** Powers of ten within the bounds, with their place from the bottom. */
-function decades(map: Answer): readonly { readonly ns: number; readonly share: number }[] {
-  const low = Math.max(map.boundsNs[0] ?? 1, 1);
-  const high = map.boundsNs[map.rows] ?? low;
+function decades(map: ShownHeatmap): readonly { readonly ns: number; readonly share: number }[] {
+  // The bands at the edges have a label of their own.
+  const low = Math.max(map.boundsNs[map.below > 1 ? 1 : 0] ?? 1, 1);
+  const high = map.boundsNs[map.above > 1 ? map.rows - 1 : map.rows] ?? low;
   const ticks: { ns: number; share: number }[] = [];
   for (let ns = 10 ** Math.ceil(Math.log10(low)); ns <= high && ticks.length < 12; ns *= 10) {
     const place = placeOf(map, { fromMs: map.startMs, toMs: map.startMs + 1, lowNs: ns, highNs: null });
@@ -164,18 +205,23 @@ function decades(map: Answer): readonly { readonly ns: number; readonly share: n
 }
 
 /** The outline of the cells where something failed, as path data in cells: only edges towards cells without errors. */
-function errorOutline(map: Answer): string {
-  const failed = (column: number, row: number): boolean =>
-    column >= 0 && column < map.columns && row >= 0 && row < map.rows && (map.errors[column * map.rows + row] ?? 0) > 0;
+function errorOutline(map: ShownHeatmap): string {
+  const lines = linesOf(map);
+  const failed = (column: number, line: number): boolean =>
+    column >= 0 &&
+    column < map.columns &&
+    line >= 0 &&
+    line < lines &&
+    (map.errors[column * map.rows + rowAt(map, line)] ?? 0) > 0;
   let path = "";
   for (let column = 0; column < map.columns; column++)
-    for (let row = 0; row < map.rows; row++) {
-      if (!failed(column, row)) continue;
-      const top = map.rows - 1 - row;
-      if (!failed(column - 1, row)) path += `M${column} ${top}v1`;
-      if (!failed(column + 1, row)) path += `M${column + 1} ${top}v1`;
-      if (!failed(column, row + 1)) path += `M${column} ${top}h1`;
-      if (!failed(column, row - 1)) path += `M${column} ${top + 1}h1`;
+    for (let line = 0; line < lines; line++) {
+      if (!failed(column, line)) continue;
+      const top = lines - 1 - line;
+      if (!failed(column - 1, line)) path += `M${column} ${top}v1`;
+      if (!failed(column + 1, line)) path += `M${column + 1} ${top}v1`;
+      if (!failed(column, line + 1)) path += `M${column} ${top}h1`;
+      if (!failed(column, line - 1)) path += `M${column} ${top + 1}h1`;
     }
   return path;
 }

@@ -115,12 +115,14 @@ function columnsOf(
       title: "Root",
       cell: (row) => (
         <span className="trace-root">
-          {row.rootStatus === "error" && (
-            <span className="error-text" title="The root failed">
-              <Icon name="error" size={14} />
-              <span className="visually-hidden">failed</span>
-            </span>
-          )}
+          <span className="trace-flag error-text" title={row.rootStatus === "error" ? "The root failed" : undefined}>
+            {row.rootStatus === "error" && (
+              <>
+                <Icon name="error" size={14} />
+                <span className="visually-hidden">failed</span>
+              </>
+            )}
+          </span>
           {row.rootService === null ? (
             <span className="faint">root not received</span>
           ) : (
@@ -137,7 +139,7 @@ function columnsOf(
               {row.matched.count > 1 && ` ×${row.matched.count}`}
             </span>
           )}
-          <span className="narrow-only faint small">{formatAgo(msOfNano(row.time), nowMs)}</span>
+          <span className="narrow-only faint small">{formatAgo(msOfNano(row.time), nowMs).replace(" ago", "")}</span>
         </span>
       ),
     },
@@ -176,7 +178,7 @@ function columnsOf(
     {
       id: "duration",
       title: "Duration",
-      width: typeof innerWidth === "number" && innerWidth < 720 ? 116 : 220,
+      width: typeof innerWidth === "number" && innerWidth < 720 ? 84 : 220,
       align: "end",
       sort: "duration",
       cell: (row) => (

@@ -2,6 +2,7 @@ import { type ReactElement, useEffect } from "react";
 import type { Heatmap as HeatmapAnswer } from "../../../../src/api/contract/shapes.ts";
 import { formatDuration } from "../../format/quantity.ts";
 import { Answer, SkeletonBlock, StatisticsLine } from "../../part/answer.tsx";
+import { FacetPanel } from "../../part/facet-panel.tsx";
 import { Icon } from "../../part/icon.tsx";
 import { QueryBar } from "../../part/query-bar.tsx";
 import { ViewTitle } from "../../part/view-title.tsx";
@@ -15,7 +16,8 @@ import { TraceList } from "./trace-list.tsx";
 import "./traces.css";
 
 const COLUMNS = 180;
-const ROWS = 48;
+const ROWS = 64;
+const FACETS = ["service", "name", "status"];
 
 /** Where the slow and the failed ones are, what tells them apart, and each of them. */
 export function Traces(): ReactElement {
@@ -90,31 +92,40 @@ export function Traces(): ReactElement {
               <StatisticsLine statistics={map.data?.statistics} busy={map.isFetching} />
             </div>
             <Answer query={map} skeleton={<SkeletonBlock height={196} />}>
-              {(data) => (
-                <Heatmap
-                  map={data}
-                  zone={question.zone}
-                  nowMs={question.nowMs}
-                  selection={selection}
-                  onSelect={(next) =>
-                    change({ select: next === null ? undefined : printSelection(next), live: undefined })
-                  }
-                  onZoom={(fromMs, toMs) =>
-                    change({
-                      from: new Date(fromMs).toISOString(),
-                      to: new Date(toMs).toISOString(),
-                      select: undefined,
-                      live: undefined,
-                    })
-                  }
-                />
-              )}
+              {(data) =>
+                data.rows === 0 ? (
+                  <div className="heatmap-none" />
+                ) : (
+                  <Heatmap
+                    map={data}
+                    zone={question.zone}
+                    nowMs={question.nowMs}
+                    selection={selection}
+                    onSelect={(next) =>
+                      change({ select: next === null ? undefined : printSelection(next), live: undefined })
+                    }
+                    onZoom={(fromMs, toMs) =>
+                      change({
+                        from: new Date(fromMs).toISOString(),
+                        to: new Date(toMs).toISOString(),
+                        select: undefined,
+                        live: undefined,
+                      })
+                    }
+                  />
+                )
+              }
             </Answer>
           </>
         )}
       </div>
       {selection !== null && <Differences question={question} selection={selection} />}
-      <TraceList question={question} parameters={listed} />
+      <div className="split">
+        <FacetPanel question={question} signal="spans" standard={FACETS} />
+        <div className="middle">
+          <TraceList question={question} parameters={listed} />
+        </div>
+      </div>
     </div>
   );
 }

@@ -1,0 +1,51 @@
+import { scriptPromise } from "./promise.ts";
+import { currentThread, turn } from "./turn.ts";
+
+/** What the language itself offers and no user has for itself, also as properties of `globalThis`. */
+const LANGUAGE = [
+  ..."Object Array Function String Number Boolean Symbol BigInt JSON Reflect Proxy Map Set WeakMap WeakSet".split(" "),
+  ..."WeakRef FinalizationRegistry Date RegExp Error EvalError RangeError ReferenceError SyntaxError TypeError".split(
+    " ",
+  ),
+  ..."URIError AggregateError ArrayBuffer SharedArrayBuffer DataView Int8Array Uint8Array Uint8ClampedArray".split(" "),
+  ..."Int16Array Uint16Array Int32Array Uint32Array Float32Array Float64Array BigInt64Array BigUint64Array".split(" "),
+  ..."Atomics parseInt parseFloat isNaN isFinite encodeURI encodeURIComponent decodeURI decodeURIComponent".split(" "),
+  ..."escape unescape undefined NaN Infinity".split(" "),
+];
+
+/** `Math` whose `random` is the user's, who may have seeded it. */
+function mathOfScripts(): object {
+  const math = Object.defineProperties({}, Object.getOwnPropertyDescriptors(Math)) as { random: () => number };
+  const { random } = Math;
+  math.random = () => (turn.thread?.random ?? random)();
+  Object.setPrototypeOf(math, Object.prototype);
+  return math;
+}
+
+/** The prototype of every user's global object. */
+export function realmGlobals(given: Readonly<Record<string, unknown>>): object {
+  const shared: Record<string, unknown> = {};
+  for (const name of LANGUAGE)
+    Object.defineProperty(shared, name, {
+      value: (globalThis as Record<string, unknown>)[name],
+      writable: true,
+      configurable: true,
+      enumerable: false,
+    });
+  Object.assign(shared, {
+    Promise: scriptPromise,
+    Math: mathOfScripts(),
+    setTimeout: (callee: unknown, ms?: unknown, ...args: unknown[]) =>
+      currentThread().startTimer(callee, ms, args, false),
+    setInterval: (callee: unknown, ms?: unknown, ...args: unknown[]) =>
+      currentThread().startTimer(callee, ms, args, true),
+    clearTimeout: (id: unknown) => currentThread().stopTimer(id),
+    clearInterval: (id: unknown) => currentThread().stopTimer(id),
+    globalThis: undefined,
+    process: undefined,
+  });
+  for (const name of ["Promise", "Math", "setTimeout", "setInterval", "clearTimeout", "clearInterval", "globalThis"])
+    Object.defineProperty(shared, name, { enumerable: false });
+  // Getters stay getters: they are called in the user's turn.
+  return Object.defineProperties(shared, Object.getOwnPropertyDescriptors(given));
+}
