@@ -130,6 +130,8 @@ const experiment = z
       .strictObject({
         script: z.string().optional(),
         args: z.array(z.string()).default([]),
+        /** Where the script's samples go as well: `traceo`, `json=out.json`. */
+        out: z.array(z.string()).default([]),
         command: z.array(z.string()).min(1).optional(),
         environment: z.record(z.string(), z.string()).default({}),
       })

@@ -47,7 +47,7 @@ class Cut extends Error {
  *   undo what others left ─► limits, leases ─► load ─► warmup ─► baseline ─► inject ─► hold ─► remove ─► recover ─► verdict
  *
  * Whatever happens after the first injection, the faults are removed and looked for. Throws a Failure when it could not begin
- * (a limit, a lease, a target that is not there, a frozen time); after that it always answers a journal.
+ * (a limit, a lease, a target that is not there, a frozen time, a load that does not start); after that it always answers a journal.
  */
 export async function runExperiment(
   experiment: Experiment,
@@ -147,6 +147,11 @@ class Run {
     const release = await this.#keepGeneratorAway(generatorCpus);
     try {
       await this.#startLoad();
+    } catch (error) {
+      await release();
+      throw error;
+    }
+    try {
       if (phases.warmup > 0) await this.#during("warmup", () => this.#wait(phases.warmup));
       await this.#during("baseline", () => this.#baseline());
       await this.#during("inject", () => this.#inject(resolved));
@@ -192,6 +197,7 @@ class Run {
         ...(load.script === undefined ? {} : { script: load.script }),
         ...(load.command === undefined ? {} : { command: load.command }),
         args: load.args,
+        outputs: load.out,
         environment: load.environment,
         experiment: name,
         journalId: this.#id,

@@ -74,6 +74,7 @@ async function run(hedgeAfterMs: number): Promise<{ readonly journal: Journal; r
         load: {
           command: [process.execPath, join(import.meta.dirname, "chaos-shop-load.mjs")],
           args: [],
+          out: [],
           environment: { SHOP: address, RATE: "20", MOST_ERRORS: String(MOST_ERRORS), COUNTS: counts },
         },
       },
@@ -108,7 +109,7 @@ function gatewayOf(shop: ChildProcess): Promise<string> {
 
 describe("the shop under 50% packet loss", () => {
   it("answers with under 2% errors", async () => {
-    const { journal, counts } = await run(1000);
+    const { journal, counts } = await run(500);
     const share = counts.hold.errors / counts.hold.requests;
     console.log(
       `with second attempts: ${counts.hold.errors} errors of ${counts.hold.requests}, slowest ${counts.hold.slowestMs} ms`,
