@@ -91,14 +91,10 @@ class Run {
   async run(): Promise<Journal> {
     const { state } = this.#with;
     const replay = await state.undo({ removeTimeoutMs: UNDO_TIMEOUT_MS });
-    for (const { fault, why } of replay.failed)
-      throw new Failure(
-        "conflict",
-        `A fault of an earlier experiment is still there: ${fault.name} (${fault.experiment}): ${why}`,
-        {
-          remedy: "Mend what the message names, then run `traceo chaos undo`.",
-        },
-      );
+    for (const { why } of replay.failed)
+      throw new Failure("conflict", `A fault of an earlier experiment may still be there: ${why}`, {
+        remedy: "Mend what the message names, then run `traceo chaos undo`.",
+      });
     const { limits } = this.#experiment;
     const frozen = frozenBy(limits.freeze, Date.now());
     if (frozen !== undefined)
