@@ -182,12 +182,15 @@ describe("a script on a thread", () => {
       'there is no output "kafka"',
       { outputs: ["kafka"] },
     ],
-  ] as const)("ends by %s with its exit code and place", async (_, text, exitCode, message, config: Partial<{ outputs: readonly string[] }> = {}) => {
-    const result = await run(text, config);
-    expect(result.exitCode).toBe(exitCode);
-    expect(result.failure).toContain(message);
-    expect(consoleOf(result.log)).toEqual([]);
-  });
+  ] as const)(
+    "ends by %s with its exit code and place",
+    async (_, text, exitCode, message, config: Partial<{ outputs: readonly string[] }> = {}) => {
+      const result = await run(text, config);
+      expect(result.exitCode).toBe(exitCode);
+      expect(result.failure).toContain(message);
+      expect(consoleOf(result.log)).toEqual([]);
+    },
+  );
 
   it("shares a test between threads: every iteration once", async () => {
     const result = await run(
