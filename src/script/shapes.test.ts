@@ -62,6 +62,25 @@ describe("script shapes", () => {
     expect(blocked > 0).toBe(CANNOT_SUSPEND.has(name));
   });
 
+  it("are counted by file and line where a call really blocked", async () => {
+    const script = await open(
+      `const o = {\n  get v() {\n    return http.get("g").url\n  },\n};\nexports.default = () => {\n  log(o.v + o.v);\n  new (class {\n    x = http.get("THROW");\n  })();\n};`,
+    );
+    const host = { log: [] as string[] };
+    const user = await script.createUser(1, host);
+    await expect(user.call("default", [])).rejects.toMatchObject({
+      message: "Error: net",
+      trace: expect.stringMatching(/^Error: net\n.*\/shape\.js:9:14\)?\n[^]*default \(\/shape\.js:8:3\)$/) as unknown,
+    });
+    expect(host.log).toEqual(["gg"]);
+    const blocked = script.reallyBlocked();
+    expect(blocked.map(({ file, line, times }) => `${file}:${line} ${times}`).sort()).toEqual([
+      "/shape.js:3 2",
+      "/shape.js:9 1",
+    ]);
+    expect(blocked.every(({ ms }) => ms > 0)).toBe(true);
+  });
+
   it("log the same when all run at once", async () => {
     const expected = await Promise.all(Object.values(shapes).map(asWritten));
     const scripts = await Promise.all(Object.values(shapes).map(open));

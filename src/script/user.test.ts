@@ -214,6 +214,37 @@ export default function main() {
     );
   });
 
+  it("carry it over suspensions, those of the functions of ours too", async () => {
+    const script = await open(`
+const deep = (x) => {
+  wait("d");
+  if (x) throw new Error("own");
+  wait("e");
+};
+function middle(x) { return group("g", () => [x].map(deep)) }
+export default async (x) => {
+  await null;
+  middle(x);
+};`);
+    for (const [x, message, at] of [
+      [true, "own", "4:16"],
+      [false, "ours", "5:3"],
+    ] as const) {
+      const user = await createUser(script);
+      const call = user.call("default", [x]).catch((error: unknown) => error);
+      await settled();
+      await release("1d", "");
+      if (!x) await release("1e", new Error("ours"));
+      expect((await call) as ScriptError).toMatchObject({
+        trace: `Error: ${message}
+  at deep (/s/user.js:${at})
+  at /s/user.js:7:50
+  at middle (/s/user.js:7:29)
+  at default (/s/user.js:10:3)`,
+      });
+    }
+  });
+
   it("carry it through TypeScript", async () => {
     const error = await failure(
       `interface Long { a: string }\n\nenum E { A }\nexport default function (x: Long): void {\n  const y: number = 1;\n  (null as any).foo(y, E.A);\n}\n`,

@@ -267,6 +267,10 @@ export class Thread<Host = unknown> implements User<Host> {
         this.#wake = reject;
         outcome.then(resolve, reject);
       });
+    } catch (error) {
+      // It was made where no script is on the stack; here the functions that wait are.
+      if (error instanceof Error && this.#stop === undefined) Error.captureStackTrace(error);
+      throw error;
     } finally {
       this.#wake = undefined;
       this.#turnStartMs = 0;

@@ -420,6 +420,7 @@ export class Rewriter {
       case "AwaitExpression":
         if (this.#fn.mode === "plain") return this.#generic(node);
         return [
+          { at: node.start },
           `(${this.#fn.mode === "twin" ? `${$}a=1,` : ""}${$}.r(await ${$}co.wait(`,
           this.#expression(node.argument),
           ")))",
@@ -629,7 +630,7 @@ export class Rewriter {
     const call: Piece = many
       ? [`${$}cm(`, callee, ",[", ...given, "])"]
       : [`${$}c${count}(`, callee, given.length > 0 ? "," : "", ...given, ")"];
-    return ["(", { at }, call, this.#taken()];
+    return ["(", { at }, call, { at }, this.#taken()];
   }
 
   #taken(): string {
