@@ -13,25 +13,25 @@ describe("watchdog", () => {
     const { memory, beat } = openHeartbeat();
     const stuck: number[] = [];
     using watchdog = watchHeartbeat(memory, 1000, clock, (userId) => stuck.push(userId));
-    const after = (ms: number): void => {
+    const pass = (ms: number): void => {
       clock.advance(ms);
       watchdog.look();
     };
     beat(7);
-    after(900);
-    after(900);
+    pass(900);
+    pass(900);
     expect(stuck).toEqual([]);
     beat(8);
-    after(10);
-    after(900);
+    pass(10);
+    pass(900);
     beat(0);
-    after(10);
-    after(5000);
+    pass(10);
+    pass(5000);
     expect(stuck).toEqual([]);
     beat(9);
-    after(10);
-    after(1001);
-    after(5000);
+    pass(10);
+    pass(1001);
+    pass(5000);
     expect(stuck).toEqual([9]);
   });
 });

@@ -289,6 +289,22 @@ describe("libraries", () => {
     expect(log).toEqual([`[{"a":"1t","b":"xt"},{"a":"2t","b":"y,zt"}]`, "1+2", "3+4", "complete", `a,b|1,"x,y"`]);
   });
 
+  it("acorn and protobufjs do what they do untransformed", async () => {
+    const file = (name: string): string => readFileSync(createRequire(import.meta.url).resolve(name), "utf8");
+    const source = "class A extends B { static #x = async (a = 1, ...b) => { for await (const c of b) yield_?.(c) } }";
+    const script = await open({
+      "main.js": `const acorn = require("./acorn.js"); const protobuf = require("./protobuf.js");
+        exports.parse = (source) => JSON.stringify(acorn.parse(source, { ecmaVersion: 2022 }));
+        exports.message = () => { const A = protobuf.parse('syntax = "proto3"; message A { string b = 1; repeated int32 c = 2; }').root.lookupType("A"); return JSON.stringify(A.decode(A.encode({ b: "x", c: [1, 2, 300] }).finish())) };`,
+      "acorn.js": file("acorn/dist/acorn.js"),
+      "protobuf.js": file("protobufjs/dist/protobuf.js"),
+    });
+    const user = await script.createUser(1, null);
+    const acorn = createRequire(import.meta.url)("acorn") as { parse(source: string, options: object): unknown };
+    expect(await user.call("parse", [source])).toBe(JSON.stringify(acorn.parse(source, { ecmaVersion: 2022 })));
+    expect(await user.call("message", [])).toBe(`{"b":"x","c":[1,2,300]}`);
+  });
+
   it("lodash-like aliases, shortcuts and wrappers", async () => {
     const log = await run({
       "main.js": `import http from "k6/http"; import _ from "./low.js"; export default () => { log(_.map(["a", "b"], (u) => http.get(u).url).join()); log(_(["c"]).map((u) => http.get(u).url).value().join()); log(_.chain([3, 1]).sortBy((n) => http.get("k").status + n).value().join()); const once = _.once(() => http.get("once").url); log(once() + once()); log(_.partial((a, b) => http.get(a + b).url, "p")("q")) }`,

@@ -165,7 +165,7 @@ function parseProgram(
   const asCommon: Options = { ...OPTIONS, sourceType: "script", allowReturnOutsideFunction: true };
   const first = isCommon ? undefined : tryParse(asModule);
   if (first !== undefined && !(first instanceof SyntaxError)) {
-    if (/\.m[jt]s$/.test(path) || isModule(first) || !/\b(require|module|exports)\b/.test(code)) {
+    if (/\.m[jt]s$/.test(path) || isModule(first, code) || !/\b(require|module|exports)\b/.test(code)) {
       return { program: first, kind: "module" };
     }
   }
@@ -195,7 +195,7 @@ function remarkAt(code: string, at: number): number | undefined {
   return match === null ? undefined : lineStart + match.index + match[1]!.length;
 }
 
-function isModule(program: Node): boolean {
+function isModule(program: Node, code: string): boolean {
   const usesMeta = (node: Node): boolean =>
     (node.type === "MetaProperty" && node.meta.name === "import") || childrenOf(node).some(usesMeta);
   const awaits = (node: Node): boolean =>
@@ -204,7 +204,7 @@ function isModule(program: Node): boolean {
   return (
     program.body.some((statement: Node) => /^(Import|Export)/.test(statement.type)) ||
     awaits(program) ||
-    usesMeta(program)
+    (code.includes("import.meta") && usesMeta(program))
   );
 }
 
