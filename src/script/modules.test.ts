@@ -296,7 +296,7 @@ describe("libraries", () => {
       "main.js": `const acorn = require("./acorn.js"); const protobuf = require("./protobuf.js");
         exports.parse = (source) => JSON.stringify(acorn.parse(source, { ecmaVersion: 2022 }));
         exports.message = () => { const A = protobuf.parse('syntax = "proto3"; message A { string b = 1; repeated int32 c = 2; }').root.lookupType("A"); return JSON.stringify(A.decode(A.encode({ b: "x", c: [1, 2, 300] }).finish())) };`,
-      "acorn.js": file("acorn/dist/acorn.js"),
+      "acorn.js": file("acorn"),
       "protobuf.js": file("protobufjs/dist/protobuf.js"),
     });
     const user = await script.createUser(1, null);
