@@ -8,7 +8,6 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { blocking, callingBack } from "../dist/script/blocking.js";
 import { openScript } from "../dist/script/open-script.js";
-import { stopHelper } from "../dist/script/realm/really-block.js";
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc");
@@ -162,6 +161,6 @@ export async function run(print) {
   await holder.call("default", [100]);
   const blockedNs = await best(3, 2000, (n) => holder.call("default", [n]));
   print({ figure: "call that really blocks its thread", us: round(blockedNs / 1000) });
-  await stopHelper();
+  await holding[Symbol.asyncDispose]();
   rmSync(folder, { recursive: true });
 }

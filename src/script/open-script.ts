@@ -5,7 +5,7 @@ import { linkBuiltins } from "./realm/builtins.ts";
 import { Context, runtime } from "./realm/context.ts";
 import { type Coroutine, startAsync } from "./realm/coroutine.ts";
 import { realmGlobals } from "./realm/globals.ts";
-import type { ReallyBlocked } from "./realm/really-block.ts";
+import { type ReallyBlocked, stopHelper } from "./realm/really-block.ts";
 import { type Realm, Thread } from "./realm/thread.ts";
 import { registerFile, traceOf } from "./realm/trace.ts";
 import { type Box, complete, take, turn } from "./realm/turn.ts";
@@ -43,8 +43,13 @@ export interface ScriptOptions {
   readonly beat?: (userId: number) => void;
 }
 
-/** A script that was read, checked and transformed, ready to make users. */
-export interface Script {
+/**
+ * A script that was read, checked and transformed, ready to make users.
+ *
+ * Users share the realm with each other and with this program: the module state, the globals and Math are a user's own, the
+ * language's prototypes are not. It is no sandbox: a script is code with the rights of the process.
+ */
+export interface Script extends AsyncDisposable {
   /** Every file that was read, by absolute path, entry first. Grows when a user requires a file by a computed name. */
   readonly files: ReadonlyMap<string, string>;
   /** Evaluates the script's modules for a new user: its init context. Rejects with ScriptError. */
@@ -53,6 +58,8 @@ export interface Script {
   reallyBlocked(): readonly ReallyBlocked[];
   /** The modules by weight: bytes of source and milliseconds that their evaluation took, over all users so far. */
   modules(): readonly ModuleWeight[];
+  /** Ends the helper thread of blocking calls, if one was needed; it keeps the process alive otherwise. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 export interface ModuleWeight {
@@ -132,6 +139,10 @@ class OpenScript implements Script {
         users,
       }))
       .sort((left, right) => right.sourceBytes - left.sourceBytes);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await stopHelper();
   }
 
   #countBlocked(file: string, line: number, ms: number): void {

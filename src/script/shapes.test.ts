@@ -19,7 +19,6 @@ const CANNOT_SUSPEND = new Set(["ctor", "getter", "toStr", "gen", "iter", "newfn
 let compiled: Compiled;
 let openScript: typeof OpenScript;
 let natives: typeof Natives;
-let stopHelper: () => Promise<void>;
 
 beforeAll(async () => {
   compiled = compile(["script/open-script.ts", "script/natives.suite.ts", "script/realm/blocking-worker.ts"]);
@@ -27,10 +26,9 @@ beforeAll(async () => {
     import(pathToFileURL(join(compiled.directory, "script", file)).href);
   ({ openScript } = (await load("open-script.js")) as { openScript: typeof OpenScript });
   ({ natives } = (await load("natives.suite.js")) as { natives: typeof Natives });
-  ({ stopHelper } = (await load("realm/really-block.js")) as { stopHelper: typeof stopHelper });
 }, 60_000);
 afterAll(async () => {
-  await stopHelper();
+  await (await open(""))[Symbol.asyncDispose]();
   compiled[Symbol.dispose]();
 });
 

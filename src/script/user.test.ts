@@ -351,7 +351,7 @@ describe("isolation", () => {
 
   it("users have their own globals, Math.random and no process", async () => {
     const script = await open(
-      `export default (x) => { const before = typeof globalThis.mine + typeof Math.mine; globalThis.mine = x; return [before, mine, typeof process, typeof Buffer, typeof fetch, typeof require, globalThis.Array === Array, Math.random()].join() }`,
+      `export default (x) => { const before = typeof globalThis.mine + typeof Math.mine; globalThis.mine = x; Math.mine = x; return [before, mine, typeof process, typeof Buffer, typeof fetch, typeof require, globalThis.Array === Array, Math.random()].join() }`,
     );
     const [one, two] = await Promise.all([createUser(script, 1), createUser(script, 2)]);
     one.random = () => 0.25;

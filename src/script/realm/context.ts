@@ -69,8 +69,8 @@ export class Context {
 }
 
 complaint.notCallable = () => {
-  const place = placeNow();
-  return place?.callee === undefined ? "Not a function" : `${place.callee} is not a function`;
+  const callee = placeNow()?.callee();
+  return callee === undefined ? "Not a function" : `${callee} is not a function`;
 };
 
 const twinKeys: symbol[] = [];
