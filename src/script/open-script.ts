@@ -39,7 +39,7 @@ export interface ScriptOptions {
   readonly open?: (path: string, mode: unknown, from: string) => unknown;
   /** How long a user may hold the thread without a pause before it is stopped as a Runaway. Default 10,000. */
   readonly turnLimitMs?: number;
-  /** Told whose code runs: the user's id before, 0 after. For a watchdog (heartbeat.ts). */
+  /** Told whose code runs: the user's id before, 0 after. For a watchdog in another thread. */
   readonly beat?: (userId: number) => void;
 }
 
