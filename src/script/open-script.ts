@@ -341,7 +341,7 @@ class UserModules {
       instance.module = { exports: {} };
       this.#publishCommon(instance);
     }
-    const context = new Context(this.#thread, this.#globals, (namespace) => {
+    const context = new Context(this.#globals, (namespace) => {
       instance.n = this.#withStars(unit, namespace as Record<string, unknown>);
       return go;
     });

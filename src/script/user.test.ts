@@ -365,6 +365,25 @@ describe("isolation", () => {
     expect("mine" in globalThis).toBe(false);
   });
 
+  it("a function that one user gave the language's prototypes runs for whom calls it", async () => {
+    const script =
+      await open(`Array.prototype.waitAll = function () { for (const each of this) { try { log(turn + wait(each)); } catch (e) { log("no"); } finally { log(turn) } } return turn };
+export default () => [["p", "q"].waitAll(), turn].join()`);
+    const [one, two] = await Promise.all([createUser(script, 1), createUser(script, 2)]);
+    const calls = [one.call("default", []), two.call("default", [])];
+    await settled();
+    await release("1p", "P");
+    await release("2p", "P");
+    await release("1q", new Error("refused"));
+    await release("2q", "Q");
+    expect(await Promise.all(calls)).toEqual(["1,1", "2,2"]);
+    expect([one.host.log, two.host.log]).toEqual([
+      ["1P", "1", "no", "1"],
+      ["2P", "2", "2Q", "2"],
+    ]);
+    Reflect.deleteProperty(Array.prototype, "waitAll");
+  });
+
   it("weighs the modules", async () => {
     const script = await open("export default () => 1");
     await createUser(script);

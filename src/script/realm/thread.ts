@@ -188,6 +188,25 @@ export class Thread<Host = unknown> implements User<Host> {
     if (this.#stop !== undefined) throw this.#stop;
   }
 
+  // The three that transformed code calls have short names.
+
+  /** After a suspension, with what the callee returned. */
+  r(box: Box): unknown {
+    this.resumed();
+    return box[0];
+  }
+
+  /** Head of a catch: what ends the user is not caught. */
+  c(error: unknown): void {
+    this.#begin();
+    this.rethrowOwn(error);
+  }
+
+  /** Head of a finally, and after an await that has no outcome. */
+  e(): void {
+    this.resumed();
+  }
+
   /** The user left the thread. */
   suspended(): void {
     this.#realm.beat(0);
