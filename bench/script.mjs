@@ -33,6 +33,11 @@ const globals = {
   }),
 };
 
+const forever = blocking(
+  { name: "forever", begin: () => 0, perform: () => new Promise(() => undefined), finish: () => 0 },
+  import.meta.url,
+);
+
 const CALLS = `
 function inner(x) { return touch(x) + 1 } const touch = (x) => x & 1; const again = (x) => touch(x);
 exports.calls = (n) => { let s = 0; for (let i = 0; i < n; i++) s += inner(i); return s };
@@ -111,6 +116,25 @@ export async function run(print) {
     initUs: round((ms * 1000) / users.length),
   });
   users.length = 0;
+
+  const sleeping = await open(
+    `import { held } from "ours"; const deeper = () => held(); export default () => { group("g", () => { deeper() }) }`,
+    {
+      ours: () => ({ exports: { held: forever } }),
+    },
+  );
+  const asleep = [];
+  for (let id = 1; id <= 10_000; id++) asleep.push(await sleeping.createUser(id, undefined));
+  collect();
+  const atRest = process.memoryUsage().heapUsed;
+  const calls = asleep.map((each) => each.call("default", []).catch(() => undefined));
+  collect();
+  print({
+    figure: "suspension of 10,000 users at depth 4",
+    heapBytesEach: Math.round((process.memoryUsage().heapUsed - atRest) / calls.length),
+  });
+  for (const each of asleep) each.interrupt("over");
+  await Promise.all(calls);
 
   const text = readFileSync(createRequire(import.meta.url).resolve("papaparse/papaparse.js"), "utf8");
   const parse = `const papa = require("./papaparse.js"); exports.default = (csv) => papa.parse(csv, { header: true }).data.length;`;

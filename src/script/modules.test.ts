@@ -123,6 +123,14 @@ describe("modules", () => {
     expect(log).toEqual(["A2", "3", "A", "4", "5", "A", "6", "a", "stringA"]);
   });
 
+  it("an import goes before a global, and a declaration before both", async () => {
+    const log = await run({
+      "main.js": `import { open, log as write, Promise as P, undefined_ as isNaN } from "./own.js"; const setTimeout = (f) => f("mine"); function require(x) { return "required " + x } export default () => { write(open("x") + P + isNaN); setTimeout(write); write(require("y")); var Math = { max: () => "own max" }; write(Math.max(1)); { const console = 1; write(console) } }`,
+      "own.js": `export const open = (x) => "own " + x, Promise = "P", undefined_ = "u"; const say = log; export { say as log };`,
+    });
+    expect(log).toEqual(["own xPu", "mine", "required y", "own max", "1"]);
+  });
+
   it("JSON is a module", async () => {
     const log = await run({
       "main.js": `import data, { n } from "./data.json"; import same from "./data.json" with { type: "json" }; const r = require("./data.json"); export default () => log(data.n + n + same.list[0] + r.n)`,

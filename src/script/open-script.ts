@@ -7,7 +7,7 @@ import { type Coroutine, startAsync } from "./realm/coroutine.ts";
 import { realmGlobals } from "./realm/globals.ts";
 import { type ReallyBlocked, stopHelper } from "./realm/really-block.ts";
 import { type Realm, Thread } from "./realm/thread.ts";
-import { registerFile, traceOf } from "./realm/trace.ts";
+import { forgetFile, registerFile, traceOf } from "./realm/trace.ts";
 import { type Box, complete, take, turn } from "./realm/turn.ts";
 import { link, runToEnd, type Twin } from "./realm/twin.ts";
 import { Lines } from "./syntax/lines.ts";
@@ -58,7 +58,7 @@ export interface Script extends AsyncDisposable {
   reallyBlocked(): readonly ReallyBlocked[];
   /** The modules by weight: bytes of source and milliseconds that their evaluation took, over all users so far. */
   modules(): readonly ModuleWeight[];
-  /** Ends the helper thread of blocking calls, if one was needed; it keeps the process alive otherwise. */
+  /** No user runs any more: frees what traces need, and ends the helper thread, which keeps the process alive otherwise. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -75,6 +75,8 @@ interface Unit {
   readonly file: SourceFile;
   /** Made once, when it is first evaluated. */
   evaluate: Evaluate | undefined;
+  /** What the engine calls it. */
+  registered: string | undefined;
   /** What each request of the file leads to. */
   readonly requests: (Unit | OurModule)[];
   isCyclic: boolean;
@@ -142,6 +144,7 @@ class OpenScript implements Script {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const { registered } of this.#units.values()) if (registered !== undefined) forgetFile(registered);
     await stopHelper();
   }
 
@@ -163,7 +166,15 @@ class OpenScript implements Script {
     if (known !== undefined) return known;
     const text = (source ?? this.#options.readFile(path)).replace(/^\uFEFF/, "");
     const file = parseSourceFile(path, text, this.#globalNames);
-    const unit: Unit = { file, evaluate: undefined, requests: [], isCyclic: false, initMs: 0, users: 0 };
+    const unit: Unit = {
+      file,
+      evaluate: undefined,
+      registered: undefined,
+      requests: [],
+      isCyclic: false,
+      initMs: 0,
+      users: 0,
+    };
     this.#units.set(path, unit);
     this.#loading.push(unit);
     for (const request of file.requested) {
@@ -335,7 +346,8 @@ class UserModules {
       instance.state = "done";
       return undefined;
     }
-    unit.evaluate ??= compile(unit.file);
+    unit.registered ??= registerFile(unit.file);
+    unit.evaluate ??= compile(unit.file, unit.registered);
     const isCommon = unit.file.kind === "commonjs";
     if (isCommon) {
       instance.module = { exports: {} };
@@ -426,9 +438,7 @@ class UserModules {
       const instance = this.#instance(target);
       if (instance.state === "failed") throw instance.error;
       const value = (): unknown => {
-        if (instance.module !== undefined) return instance.module.exports;
-        if ("file" in target) return instance.n;
-        return requiredView(instance.n);
+        return instance.module === undefined ? instance.n : instance.module.exports;
       };
       if (instance.state !== "new") return complete(value());
       const unit = target as Unit;
@@ -463,8 +473,8 @@ class UserModules {
   }
 }
 
-function compile(file: SourceFile): Evaluate {
-  const script = new vm.Script(file.code, { filename: registerFile(file) });
+function compile(file: SourceFile, filename: string): Evaluate {
+  const script = new vm.Script(file.code, { filename });
   return (script.runInThisContext() as (runtime: unknown) => Evaluate)(runtime);
 }
 
@@ -477,9 +487,4 @@ function resolveUrl(specifier: string, from: string): string {
 function ownView(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
   return { ...value };
-}
-
-/** `require` of a module of ours: its default export with the named ones, as k6 has it. */
-function requiredView(namespace: Record<string, unknown>): unknown {
-  return namespace;
 }

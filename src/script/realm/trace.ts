@@ -13,6 +13,11 @@ export function registerFile(file: SourceFile): string {
   return name;
 }
 
+/** Frees what is kept for the traces of a file. */
+export function forgetFile(name: string): void {
+  files.delete(name);
+}
+
 interface Frame {
   readonly file: SourceFile;
   readonly line: number;

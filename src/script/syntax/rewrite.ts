@@ -111,6 +111,8 @@ export class Rewriter {
       own.add("module").add("exports");
     }
     for (let index = 0; index < this.#shape.importCount; index++) params.push(`${$}i${index}`);
+    // `import { open } from "k6/experimental/fs"` goes before the global.
+    for (const name of this.#shape.imports.keys()) own.delete(name);
     this.#scopes.push(own);
     const body = this.#scoped([lexicalNames(program.body), hoistedNames(program)], () =>
       this.#list(program.body, true),
