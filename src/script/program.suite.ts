@@ -1,6 +1,6 @@
 /** Random programs around calls that block: every function is called, everything ends, what happens is logged. */
-export function randomProgram(seed: number): string {
-  return new Program(seed).text();
+export function randomProgram(seed: number, options: { readonly withPlacesThatBlock: boolean }): string {
+  return new Program(seed, options.withPlacesThatBlock).text();
 }
 
 interface Surroundings {
@@ -17,8 +17,12 @@ class Program {
   #names = 0;
   #functions: { readonly name: string; readonly isAsync: boolean }[] = [];
 
-  constructor(seed: number) {
+  /** Getters, constructors, generators …: where nothing can suspend. */
+  readonly #withPlacesThatBlock: boolean;
+
+  constructor(seed: number, withPlacesThatBlock: boolean) {
     this.#state = seed;
+    this.#withPlacesThatBlock = withPlacesThatBlock;
   }
 
   /** mulberry32 */
@@ -156,6 +160,19 @@ class Program {
     };
     const arrow = (body: string): string => `(m)=>${body}`;
     const plain: Surroundings = { ...around, isAsync: false };
+    if (this.#withPlacesThatBlock && this.#random() < 0.25) {
+      const inside = this.#expression(plain, depth - 1);
+      return this.#pick([
+        `new (class{constructor(){this.v=${inside}}})().v`,
+        `new (class{v=${inside}})().v`,
+        `({get v(){return ${inside}}}).v`,
+        `[...(function*(){yield ${inside};yield 1})()].join()`,
+        `\`\${{toString(){return 's'+${inside}}}}\``,
+        `new Proxy({},{get(t,k){return ${inside}}}).any`,
+        `new (function(){this.v=${inside}})().v`,
+        `[2,1].toString.call({join:()=>${inside}})`,
+      ]);
+    }
     return this.#pick([
       ...simple,
       call,

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Compiled, compile } from "#runtime/compiled.suite.ts";
 import { asWritten, type natives as Natives } from "./natives.suite.ts";
 import type { openScript as OpenScript, Script } from "./open-script.ts";
+import { randomProgram } from "./program.suite.ts";
 
 /**
  * The 47 shapes in which a blocking call hides (shapes.json): what they log as they stand, with stubs that answer at once,
@@ -79,6 +80,21 @@ describe("script shapes", () => {
       "/shape.js:9 1",
     ]);
     expect(blocked.every(({ ms }) => ms > 0)).toBe(true);
+  });
+
+  it("random programs that block in such places log the same", async () => {
+    const seeds = Array.from({ length: Number(process.env["PROGRAMS"] ?? 60) }, (_, index) => index + 1);
+    let blocked = 0;
+    for (const seed of seeds) {
+      const program = randomProgram(seed, { withPlacesThatBlock: true });
+      const end = (error: unknown): string[] => [String(error)];
+      const expected = await asWritten(program).catch(end);
+      const script = await open(program);
+      const logs = await Promise.all([1, 2].map((id) => run(script, id).catch(end)));
+      expect(logs, `seed ${seed}:\n${program}`).toEqual([expected, expected]);
+      blocked += script.reallyBlocked().length;
+    }
+    expect(blocked).toBeGreaterThan(seeds.length / 4);
   });
 
   it("log the same when all run at once", async () => {
