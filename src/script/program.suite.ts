@@ -105,7 +105,7 @@ class Program {
           ? `${this.#pick(around.variables)}${this.#pick(["=", "+=", "??=", "||="])}${e()};`
           : `log('s');`,
       () => (this.#random() < 0.4 ? `throw new Error('t'+${e(1)});` : `log(${e(1)});`),
-      () => (around.inFunction && this.#random() < 0.5 ? `return ${e()};` : `sleep(1);`),
+      () => (around.inFunction && this.#random() < 0.5 ? `return ${this.#pick(["", `${e(1)},`])}${e()};` : `sleep(1);`),
       () => (around.inLoop ? this.#pick(["break;", "continue;"]) : `log('n');`),
       () =>
         around.labels.length > 0 ? `${this.#pick(["break", "continue"])} ${this.#pick(around.labels)};` : `log('l');`,

@@ -275,7 +275,7 @@ export class Rewriter {
       case "ReturnStatement": {
         if (this.#fn.mode === "plain") return [this.#generic(node), this.#terminated(node)];
         const value: Piece = node.argument ? this.#expression(node.argument) : "undefined";
-        return [`{${$}v=`, value, `;break ${$}b}`];
+        return [`{${$}v=(`, value, `);break ${$}b}`];
       }
       case "WhileStatement":
       case "DoWhileStatement":
@@ -619,7 +619,9 @@ export class Rewriter {
     const pieces: Piece[] = [];
     for (const node of nodes) {
       if (pieces.length > 0) pieces.push(",");
-      pieces.push(this.#expression(node));
+      // In a tagged template it needs no parentheses.
+      if (node.type === "SequenceExpression") pieces.push("(", this.#expression(node), ")");
+      else pieces.push(this.#expression(node));
     }
     return pieces;
   }

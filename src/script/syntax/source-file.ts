@@ -106,6 +106,9 @@ export function parseSourceFile(path: string, text: string, globals: ReadonlySet
   };
 }
 
+/** Characters of a source line that a message shows. */
+const LINE_LIMIT = 160;
+
 export function syntaxError(
   path: string,
   lines: Lines,
@@ -113,9 +116,12 @@ export function syntaxError(
   line: number,
   column: number,
 ): ScriptSyntaxError {
-  const source = lines.line(line);
   const head = `${path}:${line}:${column}: ${message}`;
-  const caret = `${source.slice(0, column - 1).replace(/[^\t]/g, " ")}^`;
+  // Of a minified file only what is around.
+  const whole = lines.line(line);
+  const from = whole.length > LINE_LIMIT ? Math.max(0, column - 1 - LINE_LIMIT / 2) : 0;
+  const source = whole.slice(from, from + LINE_LIMIT);
+  const caret = `${source.slice(0, column - 1 - from).replace(/[^\t]/g, " ")}^`;
   return new ScriptSyntaxError(`${head}\n  ${source}\n  ${caret}`, path, line, column);
 }
 
