@@ -351,16 +351,16 @@ describe("isolation", () => {
 
   it("users have their own globals, Math.random and no process", async () => {
     const script = await open(
-      `export default (x) => { const before = typeof globalThis.mine + typeof Math.mine; globalThis.mine = x; Math.mine = x; return [before, mine, typeof process, typeof Buffer, typeof fetch, typeof require, globalThis.Array === Array, Math.random()].join() }`,
+      `export default (x) => { const before = typeof globalThis.mine + typeof Math.mine; globalThis.mine = x; Math.mine = x; return [before, mine, typeof process, typeof Buffer, typeof fetch, typeof require, globalThis.Array === Array, global === globalThis, Math.random()].join() }`,
     );
     const [one, two] = await Promise.all([createUser(script, 1), createUser(script, 2)]);
     one.random = () => 0.25;
     two.random = () => 0.5;
     expect(await one.call("default", ["a"])).toBe(
-      "undefinedundefined,a,undefined,undefined,undefined,function,true,0.25",
+      "undefinedundefined,a,undefined,undefined,undefined,function,true,true,0.25",
     );
     expect(await two.call("default", ["b"])).toBe(
-      "undefinedundefined,b,undefined,undefined,undefined,function,true,0.5",
+      "undefinedundefined,b,undefined,undefined,undefined,function,true,true,0.5",
     );
     expect("mine" in globalThis).toBe(false);
   });

@@ -64,6 +64,13 @@ export function realmGlobals(given: Readonly<Record<string, unknown>>): object {
   ownOnDemand(shared, "Math", mathOfScripts());
   for (const name of ["Promise", "setTimeout", "setInterval", "clearTimeout", "clearInterval", "globalThis"])
     Object.defineProperty(shared, name, { enumerable: false });
+  // Another name of globalThis, as k6 has it.
+  Object.defineProperty(shared, "global", {
+    get(this: object) {
+      return this;
+    },
+    configurable: true,
+  });
   // Getters stay getters: they are called in the user's turn.
   return Object.defineProperties(shared, Object.getOwnPropertyDescriptors(given));
 }
