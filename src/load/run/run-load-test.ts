@@ -107,6 +107,7 @@ class Run {
   #durationMs = 0;
   #maxUsers = 0;
   #perUserBytes = 0;
+  #lastTickMs = 0;
   #lastRequests = 0;
   #lastIterations = 0;
   #rates = { requests: 0, iterations: 0 };
@@ -270,6 +271,7 @@ class Run {
     if (this.#end === undefined) {
       this.#startUnixMs = Date.now();
       this.#startMs = performance.now();
+      this.#lastTickMs = this.#startMs;
       this.#enter("running");
       const timers = [setInterval(() => this.#tick(), TICK_MS), setInterval(() => this.#judge(false), JUDGE_MS)];
       try {
@@ -298,7 +300,13 @@ class Run {
     if (ledger === undefined) return;
     const requests = ledger.counter("http_reqs");
     const iterations = ledger.counter("iterations");
-    this.#rates = { requests: requests - this.#lastRequests, iterations: iterations - this.#lastIterations };
+    const now = performance.now();
+    const seconds = (now - this.#lastTickMs) / 1000;
+    this.#lastTickMs = now;
+    this.#rates = {
+      requests: (requests - this.#lastRequests) / seconds,
+      iterations: (iterations - this.#lastIterations) / seconds,
+    };
     this.#lastRequests = requests;
     this.#lastIterations = iterations;
     ledger.flush();
