@@ -39,6 +39,12 @@ export const chaos: Command = {
   options: {
     ...CLIENT_OPTIONS,
     json: { type: "boolean", help: "run: the journal; list and status: one JSON document." },
+    env: {
+      type: "strings",
+      short: "e",
+      value: "NAME=VALUE",
+      help: "run: a variable of the file, and of the script's __ENV; repeatable.",
+    },
     check: { type: "boolean", help: "run: only check the file." },
     journal: { type: "string", value: "FILE", help: "run: write the journal there, too." },
     state: {
@@ -125,7 +131,8 @@ const ACTIONS: Readonly<Record<string, (invocation: Invocation, rest: readonly s
 
 async function runFile(invocation: Invocation, [file = ""]: readonly string[]): Promise<number> {
   const path = resolve(file);
-  const experiment = readExperiment(path);
+  const given = Object.fromEntries(texts(invocation, "env").map(parseVariable));
+  const experiment = withEnvironment(parseExperiment(read(path), path, { ...invocation.environment, ...given }), given);
   if (invocation.options["check"] === true) {
     invocation.out(`${file} is an experiment: ${experiment.name}.\n`);
     return EXIT.ok;
@@ -209,8 +216,16 @@ function addressOf(address: string): { readonly host: string; readonly port: num
   return { host: match[1] ?? match[2]!, port: Number(match[3]) };
 }
 
-function readExperiment(path: string): Experiment {
-  return parseExperiment(read(path), path);
+function parseVariable(pair: string): readonly [string, string] {
+  const at = pair.indexOf("=");
+  if (at < 1) throw new Failure("bad-request", `--env takes NAME=VALUE, not \`${pair}\`.`);
+  return [pair.slice(0, at), pair.slice(at + 1)];
+}
+
+/** What was said on the command line goes to the load as well. */
+function withEnvironment(experiment: Experiment, given: Readonly<Record<string, string>>): Experiment {
+  if (experiment.load === undefined) return experiment;
+  return { ...experiment, load: { ...experiment.load, environment: { ...experiment.load.environment, ...given } } };
 }
 
 function read(path: string): string {

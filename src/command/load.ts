@@ -83,7 +83,8 @@ export const load: Command = {
   exitCodes:
     "0 done, 99 thresholds crossed, 100 setup or 101 teardown took too long, 104 options cannot be used, 105 interrupted, 107 the script threw, 108 the script aborted, 110 the script failed the test, 111 void.",
   rewrite: (args) => args.map((arg) => (arg === "--http-debug" ? "--http-debug=headers" : arg)),
-  run: async (invocation) => {
+  run: async (given) => {
+    const invocation = withEnvironment(given);
     if (invocation.positionals[0] === "agent") return await runAgent(invocation);
     const [first = "", ...others] = invocation.positionals;
     const action = ACTIONS.find((name) => name === first);
@@ -116,6 +117,29 @@ export const load: Command = {
     }
   },
 };
+
+/** Flags that k6 also reads from the environment; those of the script's options have names of their own. */
+const ENVIRONMENT_FLAGS: Readonly<Record<string, string>> = {
+  K6_CONFIG: "config",
+  K6_CONSOLE_OUTPUT: "console-output",
+  K6_INCLUDE_SYSTEM_ENV_VARS: "include-system-env-vars",
+  K6_NO_COLOR: "no-color",
+  K6_NO_SUMMARY: "no-summary",
+  K6_NO_THRESHOLDS: "no-thresholds",
+  K6_SUMMARY_EXPORT: "summary-export",
+  K6_SUMMARY_MODE: "summary-mode",
+};
+
+/** The same with flags that were not given taken from the environment. */
+function withEnvironment(invocation: Invocation): Invocation {
+  const options: Record<string, Invocation["options"][string]> = { ...invocation.options };
+  for (const [variable, flag] of Object.entries(ENVIRONMENT_FLAGS)) {
+    const value = invocation.environment[variable];
+    if (value === undefined || value === "" || options[flag] !== undefined) continue;
+    options[flag] = OWN_OPTIONS[flag]!.type === "boolean" ? /^(true|1|t)$/i.test(value) : value;
+  }
+  return { ...invocation, options };
+}
 
 const ACTIONS = ["run", "inspect", "archive", "convert"] as const;
 

@@ -7,7 +7,6 @@ import {
   compare,
   descending,
   equals,
-  isIn,
   literal,
   or,
   output,
@@ -17,6 +16,7 @@ import {
 import type { Expression, Predicate, SelectColumn, TimeRange } from "#plan/select.ts";
 import type { Question } from "./question.ts";
 import { parseResource } from "./resource.ts";
+import { earlier, later } from "./time.ts";
 import { timeSlices } from "./time-slices.ts";
 
 /** One row of the API's Differences. */
@@ -55,28 +55,34 @@ export interface DifferencesAsked {
 
 /** Fewer rows than this on a side say little. */
 const FEW = 30;
-/** Rows of a side that are looked at to learn which keys are worth counting. */
-const SAMPLED = 40_000;
+/** Rows of a side whose attributes are counted: shares are then told to half a percent. Of more, a sample is. */
+const MOST_COUNTED = 50_000;
 /** A key with more values than this is an id, a time or a measurement. */
 const MOST_VALUES = 500;
 /** As is one whose values are mostly different: distinct values as a share of the rows that have it. */
 const NEARLY_UNIQUE = 0.5;
-const MOST_KEYS = 300;
 const MOST_OPERATIONS = 100;
 const MOST_COMBINATIONS = 50_000;
 
 /**
- * What tells the rows inside a selection from the rest, over every matching row.
+ * What tells the rows inside a selection from the rest.
  *
- * A sample says which attribute keys are worth counting; then every row counts: what is told by few distinct combinations
- * (resource, service, name, kind, status) is counted by these, attributes by key and value. Ranked by what is certain: the
- * end of the 95% interval of the difference of shares that is nearer to none.
+ * Every row counts for what is told by few distinct combinations (resource, service, name, kind, status), its events and its
+ * status message. Attributes are counted by key and value on up to fifty thousand rows of each side; of more, on a sample of
+ * them, whose size is what their intervals are computed from. Ranked by what is certain: the end of the 95% interval of the
+ * difference of shares that is nearer to none.
  */
-export async function rankDifferences(question: Question, asked: DifferencesAsked): Promise<RankedDifferences> {
+export async function rankDifferences(
+  question: Question,
+  asked: DifferencesAsked,
+  mostCounted: number = MOST_COUNTED,
+): Promise<RankedDifferences> {
   const operations = asked.sameOperations ? await insideOperations(question, asked) : undefined;
   const sides: Sides = { range: asked.range, where: and(asked.where, operations), inside: asked.inside };
   const counts = new ValueCounts();
-  const { insideCount, outsideCount } = await countCombinations(question, sides, counts);
+  const all = await countCombinations(question, sides, counts);
+  const insideCount = all.inside.rows;
+  const outsideCount = all.outside.rows;
   const few =
     insideCount < FEW
       ? `Only ${insideCount} ${insideCount === 1 ? "row is" : "rows are"} selected: under ${FEW}, differences say little.`
@@ -84,44 +90,63 @@ export async function rankDifferences(question: Question, asked: DifferencesAske
         ? `Only ${outsideCount} ${outsideCount === 1 ? "row is" : "rows are"} left to compare with: under ${FEW}, differences say little.`
         : null;
   if (insideCount === 0 || outsideCount === 0) return { insideCount, outsideCount, note: few, differences: [] };
-  await Promise.all([
-    countableKeys(question, sides, insideCount + outsideCount).then((keys) =>
-      countAttributes(question, sides, keys, counts),
-    ),
+  const attributes = new ValueCounts();
+  const [inside, outside] = await Promise.all([
+    countAttributes(question, sides, "inside", all.inside, mostCounted, attributes),
+    countAttributes(question, sides, "outside", all.outside, mostCounted, attributes),
     ...(asked.leaveOut.has("event") ? [] : [countField(question, sides, "event", EVENT, counts)]),
     ...(asked.leaveOut.has("status_message")
       ? []
       : [countField(question, sides, "status_message", column("status_message"), counts)]),
   ]);
-  const total = insideCount + outsideCount;
-  const ranked = counts.all().flatMap(({ field, value, inside, all }): RankedDifference[] => {
-    if (value === "" || asked.leaveOut.has(field)) return [];
-    const covered = counts.rowsOf(field);
-    if (isIdentifier(counts.valuesOf(field), covered)) return [];
-    const outside = all - inside;
-    const interval = proportionDifference(inside, insideCount, outside, outsideCount);
-    if (interval.difference === 0) return [];
-    return [
-      {
-        field,
-        value,
-        insideCount: inside,
-        outsideCount: outside,
-        insideShare: inside / insideCount,
-        outsideShare: outside / outsideCount,
-        ...interval,
-        coverage: Math.min(1, covered / total),
-      },
-    ];
-  });
-  ranked.sort(
+  const isSample = inside < insideCount || outside < outsideCount;
+  if (isSample) question.markPartial();
+  const ranked = [
+    ...rank(counts, asked.leaveOut, [insideCount, outsideCount], [insideCount, outsideCount]),
+    ...rank(attributes, asked.leaveOut, [inside, outside], [insideCount, outsideCount]),
+  ].sort(
     (a, b) =>
       certain(b) - certain(a) ||
       Math.abs(b.difference) - Math.abs(a.difference) ||
       b.difference - a.difference ||
       (a.field < b.field ? -1 : 1),
   );
-  return { insideCount, outsideCount, note: few, differences: ranked.slice(0, asked.limit) };
+  const sampled = isSample
+    ? `Attributes were counted on ${inside} of the ${insideCount} selected and ${outside} of the ${outsideCount} other rows; the intervals are those of this sample.`
+    : null;
+  return { insideCount, outsideCount, note: few ?? sampled, differences: ranked.slice(0, asked.limit) };
+}
+
+/** Differences of what was counted on `counted` rows of each side, told for `all` of them. */
+function rank(
+  counts: ValueCounts,
+  leaveOut: ReadonlySet<string>,
+  [countedInside, countedOutside]: readonly [number, number],
+  [allInside, allOutside]: readonly [number, number],
+): RankedDifference[] {
+  if (countedInside === 0 || countedOutside === 0) return [];
+  return counts.all().flatMap(({ field, value, inside, all }): RankedDifference[] => {
+    if (value === "" || leaveOut.has(field)) return [];
+    const { inside: coveredInside, all: covered } = counts.rowsOf(field);
+    if (isIdentifier(counts.valuesOf(field), covered)) return [];
+    const outside = all - inside;
+    const interval = proportionDifference(inside, countedInside, outside, countedOutside);
+    if (interval.difference === 0) return [];
+    const having =
+      (coveredInside / countedInside) * allInside + ((covered - coveredInside) / countedOutside) * allOutside;
+    return [
+      {
+        field,
+        value,
+        insideCount: Math.round((inside / countedInside) * allInside),
+        outsideCount: Math.round((outside / countedOutside) * allOutside),
+        insideShare: inside / countedInside,
+        outsideShare: outside / countedOutside,
+        ...interval,
+        coverage: Math.min(1, having / (allInside + allOutside)),
+      },
+    ];
+  });
 }
 
 /** The rows compared: those of a range that meet `where`, on either side of `inside`. */
@@ -141,13 +166,16 @@ interface ValueCount {
 /** Rows by field and value. */
 class ValueCounts {
   readonly #counts = new Map<string, ValueCount>();
-  readonly #rows = new Map<string, number>();
+  readonly #rows = new Map<string, { inside: number; all: number }>();
   readonly #values = new Map<string, number>();
 
   add(field: string, value: string, inside: number, all: number): void {
     if (value === "") return;
     const key = JSON.stringify([field, value]);
-    this.#rows.set(field, (this.#rows.get(field) ?? 0) + all);
+    const rows = this.#rows.get(field) ?? { inside: 0, all: 0 };
+    this.#rows.set(field, rows);
+    rows.inside += inside;
+    rows.all += all;
     const known = this.#counts.get(key);
     if (known === undefined) {
       this.#counts.set(key, { field, value, inside, all });
@@ -163,8 +191,8 @@ class ValueCounts {
   }
 
   /** Rows that have the field. */
-  rowsOf(field: string): number {
-    return this.#rows.get(field) ?? 0;
+  rowsOf(field: string): { readonly inside: number; readonly all: number } {
+    return this.#rows.get(field) ?? { inside: 0, all: 0 };
   }
 
   valuesOf(field: string): number {
@@ -182,14 +210,23 @@ function isIdentifier(distinct: number, rows: number): boolean {
 }
 
 const IN = (sides: Sides): SelectColumn => as("inside", call("countIf", test(sides.inside)));
+/** Later than any time that can be stored. */
+const NEVER = 2n ** 62n;
 const EVENT = call("arrayJoin", call("arrayDistinct", column("events.name")));
+
+/** How many rows one side has, and when. */
+interface Side {
+  readonly rows: number;
+  readonly range: TimeRange;
+}
 
 /** Counts what few distinct combinations tell, and by the way the rows of both sides. */
 async function countCombinations(
   question: Question,
   sides: Sides,
   counts: ValueCounts,
-): Promise<{ insideCount: number; outsideCount: number }> {
+): Promise<{ readonly inside: Side; readonly outside: Side }> {
+  const time = call("unixNano", column("start_time"));
   const fields = ["service", "name", "kind", "status", "scope"] as const;
   const frame = await question.read(
     select({
@@ -206,6 +243,10 @@ async function countCombinations(
         as("scope", column("scope_name")),
         IN(sides),
         as("all", call("count")),
+        as("first", call("text", call("min", time))),
+        as("last", call("text", call("max", time))),
+        as("firstIn", call("text", call("min", call("if", test(sides.inside), time, literal(NEVER))))),
+        as("lastIn", call("text", call("max", call("if", test(sides.inside), time, literal(0n))))),
       ],
       groupBy: ["resource", ...fields],
       limit: MOST_COMBINATIONS,
@@ -231,16 +272,29 @@ async function countCombinations(
   }
   for (const [resource, { inside, all }] of resources)
     for (const [key, value] of parseResource(resource)) counts.add(`resource.${key}`, value, inside, all);
-  return { insideCount, outsideCount: total - insideCount };
+  const within = (first: string, last: string): TimeRange => ({
+    fromUnixNano: frame.strings(first).map(BigInt).reduce(earlier, NEVER),
+    toUnixNano: frame.strings(last).map(BigInt).reduce(later, 0n) + 1n,
+  });
+  return {
+    inside: { rows: insideCount, range: within("firstIn", "lastIn") },
+    outside: { rows: total - insideCount, range: within("first", "last") },
+  };
 }
 
+/** Counts attributes of one side, of all its rows or a sample; answers of how many. */
 async function countAttributes(
   question: Question,
   sides: Sides,
-  keys: readonly string[],
+  which: "inside" | "outside",
+  side: Side,
+  mostCounted: number,
   counts: ValueCounts,
-): Promise<void> {
-  if (keys.length === 0) return;
+): Promise<number> {
+  // What the condition cannot tell (a text that is no number) is outside, as it is to countIf.
+  const ofSide =
+    which === "inside" ? sides.inside : equals(call("if", test(sides.inside), literal(1), literal(0)), literal(0));
+  const { rows, where } = await sampleOf(question, sides, and(sides.where, ofSide), side, mostCounted);
   const frame = await question.read(
     select({
       tenant: question.tenant,
@@ -248,28 +302,60 @@ async function countAttributes(
         tenant: question.tenant,
         from: "spans",
         time: sides.range,
-        where: sides.where,
-        columns: [as("inside", test(sides.inside)), as("entry", call("entries", column("attributes")))],
+        where,
+        columns: [as("entry", call("entries", column("attributes")))],
         limit: Number.MAX_SAFE_INTEGER,
       }),
-      where: isIn(call("element", column("entry"), literal(1)), keys),
       columns: [
         as("key", call("element", column("entry"), literal(1))),
         as("value", call("element", column("entry"), literal(2))),
-        as("inside", call("sum", call("int", column("inside")))),
         as("all", call("count")),
       ],
       groupBy: ["key", "value"],
       orderBy: [descending(output("all"))],
-      limitBy: { count: 2 * MOST_VALUES, columns: ["key"] },
-      limit: 200_000,
+      limitBy: { count: MOST_VALUES + 1, columns: ["key"] },
+      limit: MOST_COMBINATIONS,
     }),
   );
   const values = frame.strings("value");
-  const insides = frame.numbers("inside");
   const alls = frame.numbers("all");
-  for (const [row, key] of frame.strings("key").entries())
-    counts.add(`attributes.${key}`, values[row]!, insides[row]!, alls[row]!);
+  for (const [row, key] of frame.strings("key").entries()) {
+    const count = alls[row]!;
+    counts.add(`attributes.${key}`, values[row]!, which === "inside" ? count : 0, count);
+  }
+  return rows;
+}
+
+/** All rows of a side, or pieces of its time; where these miss what came in a burst, one row of so many. */
+async function sampleOf(
+  question: Question,
+  sides: Sides,
+  where: Predicate | undefined,
+  side: Side,
+  mostCounted: number,
+): Promise<{ readonly rows: number; readonly where: Predicate | undefined }> {
+  const every = Math.ceil(side.rows / mostCounted);
+  if (every <= 1) return { rows: side.rows, where };
+  const count = async (sample: Predicate | undefined): Promise<number> => {
+    const frame = await question.read(
+      select({
+        tenant: question.tenant,
+        from: "spans",
+        time: sides.range,
+        where: sample,
+        columns: [as("rows", call("count"))],
+        limit: 1,
+      }),
+    );
+    return frame.numbers("rows")[0]!;
+  };
+  const sliced = and(timeSlices("start_time", side.range, 1 / every, "fine"), where);
+  const rows = await count(sliced);
+  const wanted = side.rows / every;
+  if (rows > wanted / 3 && rows < wanted * 3) return { rows, where: sliced };
+  const hash = call("hash", column("trace_id"), column("span_id"));
+  const hashed = and(equals(call("modulo", hash, literal(every)), literal(0)), where);
+  return { rows: await count(hashed), where: hashed };
 }
 
 /** Counts one field that most rows do not have. */
@@ -320,54 +406,4 @@ async function insideOperations(question: Question, asked: DifferencesAsked): Pr
       .strings("service")
       .map((service, row) => and(equals(column("service_name"), service), equals(column("name"), names[row]!))!),
   );
-}
-
-/**
- * Attribute keys with few enough values to tell groups apart, by a sample: of all rows pieces of the time, of the inside,
- * which may be small and anywhere, its first rows.
- */
-async function countableKeys(question: Question, sides: Sides, total: number): Promise<readonly string[]> {
-  const slices = timeSlices("start_time", sides.range, SAMPLED / Math.max(1, total));
-  const [everywhere, inside] = await Promise.all([
-    sampledKeys(question, sides.range, and(sides.where, slices)),
-    slices === undefined ? [] : sampledKeys(question, sides.range, and(sides.where, sides.inside)),
-  ]);
-  return [...new Set([...everywhere, ...inside])].slice(0, MOST_KEYS);
-}
-
-async function sampledKeys(
-  question: Question,
-  range: TimeRange,
-  where: Predicate | undefined,
-): Promise<readonly string[]> {
-  const frame = await question.read(
-    select({
-      tenant: question.tenant,
-      from: select({
-        tenant: question.tenant,
-        from: select({
-          tenant: question.tenant,
-          from: "spans",
-          time: range,
-          where,
-          columns: [as("attributes", column("attributes"))],
-          limit: SAMPLED,
-        }),
-        columns: [as("entry", call("entries", column("attributes")))],
-        limit: Number.MAX_SAFE_INTEGER,
-      }),
-      columns: [
-        as("key", call("element", column("entry"), literal(1))),
-        as("rows", call("count")),
-        as("values", call("uniq", call("element", column("entry"), literal(2)))),
-      ],
-      groupBy: ["key"],
-      having: compare(output("values"), "<=", MOST_VALUES),
-      orderBy: [descending(output("rows"))],
-      limit: MOST_KEYS,
-    }),
-  );
-  const rows = frame.numbers("rows");
-  const values = frame.numbers("values");
-  return frame.strings("key").filter((_, row) => !isIdentifier(values[row]!, rows[row]!));
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Compiled, compile } from "#runtime/compiled.suite.ts";
-import type { natives as Natives } from "./natives.suite.ts";
+import { asWritten, type natives as Natives } from "./natives.suite.ts";
 import type { openScript as OpenScript, Script } from "./open-script.ts";
 
 /**
@@ -33,32 +33,6 @@ afterAll(async () => {
   await stopHelper();
   compiled[Symbol.dispose]();
 });
-
-/** The shape as it stands. */
-async function asWritten(body: string): Promise<string[]> {
-  const lines: string[] = [];
-  const get = (url: unknown): object => {
-    if (url === "THROW") throw new Error("net");
-    return { status: 200, url: String(url), json: () => ({ url }) };
-  };
-  const exports: { default?: () => unknown } = {};
-  const check = (value: unknown, checks: Record<string, (value: unknown) => unknown>): boolean =>
-    Object.values(checks)
-      .map((each) => (typeof each === "function" ? each(value) : each))
-      .every(Boolean);
-  new Function("exports", "http", "sleep", "check", "group", "log", body)(
-    exports,
-    { get, post: get },
-    () => undefined,
-    check,
-    (_name: string, callee: () => unknown) => callee(),
-    (text: unknown) => lines.push(String(text)),
-  );
-  await exports.default!();
-  // Until timers of 0 ms ran.
-  await new Promise((resolve) => setTimeout(resolve, 5));
-  return lines;
-}
 
 const open = (source: string): Promise<Script> =>
   openScript({

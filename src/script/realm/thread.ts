@@ -69,7 +69,10 @@ export class Thread<Host = unknown> implements User<Host> {
   }
 
   get signal(): AbortSignal {
-    this.#abort ??= new AbortController();
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#stop !== undefined) this.#abort.abort(this.#stop);
+    }
     return this.#abort.signal;
   }
 
@@ -168,14 +171,14 @@ export class Thread<Host = unknown> implements User<Host> {
       const [reason] = this.#unhandled.values();
       this.#fail(reason, "Uncaught (in promise) ");
     }
+    // Promise jobs belong to the task before them: awaiting without end is as bad as looping without end.
+    this.#turnStartMs = 0;
     return this.#tasks.shift();
   }
 
   #begin(): void {
     turn.thread = this as Thread;
     turn.completed = 0;
-    turn.fuel = FUEL;
-    this.#turnStartMs = 0;
     this.#realm.beat(this.id);
   }
 
@@ -266,6 +269,7 @@ export class Thread<Host = unknown> implements User<Host> {
       });
     } finally {
       this.#wake = undefined;
+      this.#turnStartMs = 0;
       this.#begin();
     }
     if (this.#stop !== undefined) throw this.#stop;

@@ -257,7 +257,7 @@ export class Rewriter {
       case "ExportDefaultDeclaration": {
         if (node.declaration.type === "ClassDeclaration" && node.declaration.id)
           return this.#statement(node.declaration);
-        return [`const ${$}d=`, this.#named(node.declaration, "default"), ";"];
+        return [`const ${$}d=`, this.#named(node.declaration, "default", true), ";"];
       }
       case "FunctionDeclaration": {
         // In a place without a list of its own (a case, a label, the branch of an if).
@@ -465,15 +465,14 @@ export class Rewriter {
   }
 
   /** An anonymous function or class takes the name of what it is assigned to. */
-  #named(node: Node, name: string): Piece {
+  #named(node: Node, name: string, isLost = false): Piece {
     const inner = unparen(node);
-    if (
-      (isFunction(inner) && !inner.id) ||
-      (inner.type === "ClassExpression" && !inner.id) ||
-      inner.type === "ClassDeclaration"
-    )
-      return isFunction(inner) ? this.#function(inner, name) : this.#class(inner, name);
-    return this.#expression(node);
+    const isClass = inner.type === "ClassExpression" || inner.type === "ClassDeclaration";
+    if ((!isFunction(inner) && !isClass) || inner.id) return this.#expression(node);
+    if (isFunction(inner) && this.#needsTwin(inner)) return this.#function(inner, name);
+    const piece = isClass ? this.#class(inner, name) : this.#plainFunction(inner);
+    // Where the text of ours around it gives no name, or another.
+    return isLost ? [`({${keyText(name)}:`, piece, `})[${JSON.stringify(name)}]`] : piece;
   }
 
   #kindOf(name: string): "local" | "import" | "intrinsic" | "global" | "unknown" {
@@ -819,7 +818,7 @@ export class Rewriter {
    */
   #function(node: Node, name: string | { readonly expression: string } | undefined, isMethod = false): Piece {
     if (!this.#needsTwin(node)) {
-      const plain = this.#plainFunction(node, node.type === "FunctionDeclaration");
+      const plain = this.#plainFunction(node);
       // Inside other text of ours the name would be inferred from nothing.
       return typeof name === "string" && !node.id && node.type === "FunctionDeclaration"
         ? [`({${keyText(name)}:`, plain, `})[${JSON.stringify(name)}]`]
@@ -900,8 +899,7 @@ export class Rewriter {
   }
 
   /** A function that cannot be suspended; its own text, with the functions within rewritten. */
-  #plainFunction(node: Node, isExpression = false): Piece {
-    void isExpression;
+  #plainFunction(node: Node): Piece {
     const scopes = this.#functionScopes(node);
     if (node.id) scopes.unshift(new Set([node.id.name]));
     return this.#inFunction("plain", node, () =>
@@ -955,7 +953,7 @@ export class Rewriter {
             if (param.type === "AssignmentPattern") {
               const value =
                 param.left.type === "Identifier"
-                  ? this.#named(param.right, param.left.name)
+                  ? this.#named(param.right, param.left.name, true)
                   : this.#expression(param.right);
               prologue.push("var ", this.#target(param.left), `=${$}q${index}===undefined?`, value, `:${$}q${index};`);
             } else prologue.push("var ", this.#target(param), `=${$}q${index};`);
@@ -1077,9 +1075,7 @@ export class Rewriter {
         : "";
     const needsName = twins.length > 0 || isNamed;
     outer.temps = temps;
-    const code: Piece = ["class ", needsName ? own : "", heritage, "{", setup, ...pieces, "}"];
-    if (isNamed || twins.length > 0 || name === undefined || (node.type === "ClassDeclaration" && isNamed)) return code;
-    return name === "default" ? [`({"default":`, code, `})["default"]`] : code;
+    return ["class ", needsName ? own : "", heritage, "{", setup, ...pieces, "}"];
   }
 
   /** `extends` takes a left-hand-side expression. */
