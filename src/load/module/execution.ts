@@ -16,7 +16,9 @@ function running(what: string): LoadUserState {
 function scenarioUnderWay(): ScenarioUnderWay {
   const { scenario } = running("scenario information");
   if (scenario === undefined)
-    throw new Error("getting scenario information outside of the VU context is not supported (setup, teardown, handleSummary)");
+    throw new Error(
+      "getting scenario information outside of the VU context is not supported (setup, teardown, handleSummary)",
+    );
   return scenario;
 }
 
@@ -95,7 +97,10 @@ const tags: object = new Proxy(
       return true;
     },
     has: (_target, key) => typeof key === "string" && user().host.metrics.tags.get(user().host.tags, key) !== undefined,
-    ownKeys: () => user().host.metrics.tags.entries(user().host.tags).map(([key]) => key),
+    ownKeys: () =>
+      user()
+        .host.metrics.tags.entries(user().host.tags)
+        .map(([key]) => key),
     getOwnPropertyDescriptor: (_target, key) => {
       const value = typeof key === "string" ? user().host.metrics.tags.get(user().host.tags, key) : undefined;
       return value === undefined ? undefined : { value, writable: true, enumerable: true, configurable: true };
