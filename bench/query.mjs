@@ -21,6 +21,7 @@ export async function run(print, args = []) {
       rows: { type: "string", default: "10000000" },
       data: { type: "string" },
       only: { type: "string", default: "" },
+      "fill-only": { type: "boolean", default: false },
       "without-ingest": { type: "boolean", default: false },
     },
   });
@@ -31,6 +32,7 @@ export async function run(print, args = []) {
   let server;
   try {
     const store = await fillStore(dataDir, rows, print);
+    if (values["fill-only"]) return;
     const kinds = questions(store).filter(({ name }) => name.includes(values.only));
     const cold = new Map(kinds.map(({ name }) => [name, []]));
     for (let start = 0; start < STARTS; start++) {

@@ -35,6 +35,7 @@ const VENDORS: Readonly<Record<string, readonly string[]>> = {
   zod: ["api/", "config/", "chaos/"],
   yaml: ["config/", "chaos/"],
   "@node-rs/crc32": ["journal/"],
+  "@kubernetes/client-node": ["chaos/kubernetes/"],
   zstddec: ["wire/"],
   acorn: ["script/"],
   astring: ["script/"],

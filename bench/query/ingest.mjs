@@ -46,7 +46,9 @@ export async function startIngest(server, print) {
   const running = new Set();
   const timer = setInterval(() => {
     for (let due = Math.floor((performance.now() - began) / everyMs); turnsOf() < due && running.size < 16; ) {
-      const one = send(turn++).finally(() => running.delete(one));
+      const one = send(turn++)
+        .catch(() => refused++)
+        .finally(() => running.delete(one));
       running.add(one);
     }
   }, 5);

@@ -62,6 +62,10 @@ export function questions(store) {
       aimMs: 500,
       path: (n) => `/api/spans/facets?${shifted(n)}&field=resource.host.name`,
     },
+    {
+      name: "differences of the slow",
+      path: (n) => `/api/spans/differences?${shifted(n)}&selectMinDuration=${800 + n}ms`,
+    },
     { name: "home", aimMs: 300, path: () => "/api/home" },
   ];
 }

@@ -30,6 +30,7 @@ export async function startServer(dataDir) {
   return {
     /** CPU milliseconds that the program and its engine have used, to ten; NaN where there is no /proc. */
     cpuMs: () => cpuMsOf(child.pid) + cpuMsOf(engine.processId),
+    engineCpuMs: () => cpuMsOf(engine.processId),
     url,
     otlp: `http://127.0.0.1:${otlp}`,
     stop: async () => {

@@ -2,42 +2,50 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openEmbeddedEngine } from "../../dist/engine/embedded/embedded-engine.js";
-import { insertLoad, newestLoad } from "../../dist/engine/load.js";
+import { finishLoad, insertLoad, newestLoad } from "../../dist/engine/load.js";
 import { readRows } from "../../dist/engine/rows.js";
 import { migrate } from "../../dist/engine/schema/migrate.js";
 import { sampleBlockSql } from "../../dist/engine/staged-sample.js";
 
 const ROWS = 65_536;
 const DAY_MS = 86_400_000;
+/** Blocks are made in the engine too, which the program never does: more memory than it is given there. */
+const ROOM_TO_FILL = { memoryLimitBytes: 1_500_000_000, ownMemoryLimitBytes: 3_000_000_000 };
 
 /**
  * `rows` spans and as many log lines, in the order of time over 24 hours. A directory that was filled before is used as it
- * is, which is quicker; then the 24 hours are those before it was filled.
+ * is, and one whose filling was cut off is filled up; then the 24 hours are those before it was begun.
  */
 export async function fillStore(dataDir, rows, print) {
   const notes = join(dataDir, "bench-query.json");
-  if (existsSync(notes)) return JSON.parse(readFileSync(notes, "utf8"));
-  const toMs = Math.floor(Date.now() / 60_000) * 60_000;
-  const fromMs = toMs - DAY_MS;
-  const loads = Math.ceil(rows / ROWS);
+  let store = existsSync(notes) ? JSON.parse(readFileSync(notes, "utf8")) : undefined;
+  if (store?.traces !== undefined) return store;
+  if (store === undefined) {
+    const toMs = Math.floor(Date.now() / 60_000) * 60_000;
+    store = { fromMs: toMs - DAY_MS, toMs, loads: Math.ceil(rows / ROWS), rowsPerLoad: ROWS };
+    writeFileSync(notes, JSON.stringify(store));
+  }
+  const { fromMs, loads } = store;
   const started = performance.now();
-  const engine = await openEmbeddedEngine({ dataDir: join(dataDir, "engine") });
+  const engine = await openEmbeddedEngine({ dataDir: join(dataDir, "engine"), ...ROOM_TO_FILL });
   try {
     await migrate(engine);
-    let load = await newestLoad(engine, ["spans", "logs"]);
-    for (let at = 0; at < loads; at++) {
-      const fromUnixMs = fromMs + Math.floor((at * DAY_MS) / loads);
+    const newest = await newestLoad(engine, ["spans", "logs"]);
+    for (let load = Math.max(1, newest); load <= loads; load++) {
+      const fromUnixMs = fromMs + Math.floor(((load - 1) * DAY_MS) / loads);
       const overMs = Math.floor(DAY_MS / loads);
       const dates = [
         ...new Set([fromUnixMs, fromUnixMs + overMs].map((ms) => new Date(ms).toISOString().slice(0, 10))),
       ];
       const blocks = await Promise.all(
         ["spans", "logs"].map(async (kind) => {
-          const sql = sampleBlockSql(kind, { rows: ROWS, seed: at + 1, fromUnixMs, overMs });
+          const sql = sampleBlockSql(kind, { rows: ROWS, seed: load, fromUnixMs, overMs });
           return { kind, parts: [(await engine.read({ sql, format: "Native" })).bytes], dates };
         }),
       );
-      await insertLoad(engine, ++load, blocks);
+      await (load === newest ? finishLoad : insertLoad)(engine, load, blocks).catch((error) => {
+        throw new Error(`load ${load}: ${engine.status().lastFailure ?? "the engine is up"}`, { cause: error });
+      });
     }
     const insertSeconds = (performance.now() - started) / 1000;
     await merged(engine);
@@ -58,7 +66,7 @@ export async function fillStore(dataDir, rows, print) {
         ]),
       ),
     });
-    const store = { fromMs, toMs, loads, rowsPerLoad: ROWS, traces: traces.map(([id]) => id) };
+    store = { ...store, traces: traces.map(([id]) => id) };
     writeFileSync(notes, JSON.stringify(store));
     return store;
   } finally {

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { type Context, Hono } from "hono";
 import type { Access } from "#access/access.ts";
 import { Question } from "#query/question.ts";
@@ -33,9 +33,11 @@ export function createApi(dependencies: ApiDependencies): Hono {
     if (!context.res.headers.has("content-security-policy"))
       context.res.headers.set("content-security-policy", "default-src 'none'; frame-ancestors 'none'");
   });
-  app.onError((error) => {
-    if (!isFailure(error) || error.code === "engine-error") dependencies.onError?.(error);
-    return problemResponse(error);
+  app.onError((error, context) => {
+    if (isFailure(error) && error.code !== "engine-error") return problemResponse(error);
+    const id = randomUUID();
+    dependencies.onError?.(error, { id, method: context.req.method, path: new URL(context.req.url).pathname });
+    return problemResponse(error, id);
   });
 
   app.get("/api/openapi.json", (context) => {

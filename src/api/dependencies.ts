@@ -22,10 +22,16 @@ export interface ApiDependencies {
   readonly limits?: () => Readonly<Record<string, number>>;
   readonly demo?: DemoControl;
   readonly administration?: Administration;
-  /** Told of every error that is a mistake of ours, whose message the client does not get. */
-  readonly onError?: (error: unknown) => void;
+  /** Told of every error that is a mistake of ours, whose message the client does not get, with the id that it gets instead. */
+  readonly onError?: (error: unknown, request: FailedRequest) => void;
   /** Folder of the built web interface. */
   readonly webRoot?: string;
+}
+
+export interface FailedRequest {
+  readonly id: string;
+  readonly method: string;
+  readonly path: string;
 }
 
 /** Who asks, for which tenant. */

@@ -6,15 +6,17 @@ function titleOf(code: string): string {
   return code.charAt(0).toUpperCase() + code.slice(1).replaceAll("-", " ");
 }
 
-/** RFC 9457. What is no Failure is a mistake of ours: its message stays in the log. */
-export function problemOf(error: unknown): Problem {
+/** RFC 9457. What is no Failure is a mistake of ours: its message stays in the log, where `requestId` finds it. */
+export function problemOf(error: unknown, requestId?: string): Problem {
+  const named = requestId === undefined ? {} : { requestId };
   if (!isFailure(error))
     return {
       code: "internal",
       title: "Internal error",
       status: 500,
       detail: "The server made a mistake; its log says which.",
-      remedy: "Report it with the time of the request.",
+      remedy: `Report it with ${requestId === undefined ? "the time of the request" : "the request's id"}.`,
+      ...named,
     };
   return {
     code: error.code,
@@ -24,11 +26,12 @@ export function problemOf(error: unknown): Problem {
     remedy: error.remedy,
     ...(error.position === undefined ? {} : { position: error.position }),
     ...(error.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: error.retryAfterSeconds }),
+    ...named,
   };
 }
 
-export function problemResponse(error: unknown): Response {
-  const problem = problemOf(error);
+export function problemResponse(error: unknown, requestId?: string): Response {
+  const problem = problemOf(error, requestId);
   const headers = new Headers({ "content-type": "application/problem+json", "cache-control": "no-store" });
   if (problem.status === 401) headers.set("www-authenticate", "Bearer");
   const wait = problem.retryAfterSeconds ?? (problem.status === 503 || problem.status === 429 ? 2 : undefined);

@@ -1,6 +1,7 @@
 import type { Route } from "./route.ts";
 import { backupRoute, eraseRoute, quarantineRoute, replayRoute } from "./routes/administration.ts";
 import { demoBreakRoute, demoRevealRoute, demoRoute } from "./routes/demo.ts";
+import { deploysRoute } from "./routes/deploys.ts";
 import { documentListRoute, documentRemoveRoute, documentRoute, documentWriteRoute } from "./routes/documents.ts";
 import { explainRoute } from "./routes/explain.ts";
 import { homeRoute } from "./routes/home.ts";
@@ -38,6 +39,7 @@ export function apiRoutes(startedMs: number): readonly Route[] {
     servicesRoute,
     operationsRoute,
     serviceGraphRoute,
+    deploysRoute,
     serviceColoursRoute,
     tracesRoute,
     traceRoute,

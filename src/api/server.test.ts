@@ -8,6 +8,8 @@ import { openAccess } from "#access/access.ts";
 import type { Engine, EngineAnswer } from "#engine/engine.ts";
 import { Failure } from "#runtime/failure.ts";
 import { createApi } from "./app.ts";
+import type { Problem } from "./contract/shapes.ts";
+import type { FailedRequest } from "./dependencies.ts";
 import { nodeListener } from "./node-listener.ts";
 import { openTestApi, type TestApi } from "./test-api.suite.ts";
 
@@ -243,14 +245,21 @@ describe("an engine that is down", () => {
         return Reflect.get(target, name, target) as unknown;
       },
     });
-    const told: unknown[] = [];
-    const app = createApi({ ...api.dependencies, engine: wrong, onError: (error) => told.push(error) });
+    const told: [unknown, FailedRequest][] = [];
+    const app = createApi({
+      ...api.dependencies,
+      engine: wrong,
+      onError: (error, request) => told.push([error, request]),
+    });
     const response = await app.fetch(
       new Request("http://127.0.0.1:7070/api/logs", { headers: { host: "127.0.0.1:7070" } }),
     );
     expect(response.status).toBe(500);
-    expect(await response.text()).not.toContain("secret");
-    expect(told).toEqual([new TypeError("secret internals")]);
+    const text = await response.text();
+    expect(text).not.toContain("secret");
+    const { requestId } = JSON.parse(text) as Problem;
+    expect(requestId).toMatch(/^[0-9a-f-]{36}$/);
+    expect(told).toEqual([[new TypeError("secret internals"), { id: requestId, method: "GET", path: "/api/logs" }]]);
     // A mistake of the client's is none of ours.
     await app.fetch(new Request("http://127.0.0.1:7070/api/logs?x=1", { headers: { host: "127.0.0.1:7070" } }));
     expect(told).toHaveLength(1);

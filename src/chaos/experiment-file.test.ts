@@ -76,6 +76,18 @@ describe("an experiment's file", () => {
     else expect(text).toMatch(message);
   });
 
+  it("takes values from the environment, and says which has none", () => {
+    const text = WHOLE.replace("http://127.0.0.1:8080/", `\${SHOP}/`)
+      .replace("loss: 0.5", `loss: "\${LOSS:-0.25}"`)
+      .replace("30s", `"\${HOLD:-7s}"`);
+    expect(parseExperiment(text, "/x.yaml", { SHOP: "http://shop.example" })).toMatchObject({
+      steadyState: { probes: [{ url: "http://shop.example/" }, {}] },
+      faults: [{ attributes: { loss: 0.25 } }],
+      phases: { hold: 7000 },
+    });
+    expect(problems(text)).toBe("/work/x.yaml:5: steadyState.probes[0].url: `SHOP` has no value; say --env SHOP=…");
+  });
+
   it("looks at Chaos Mesh's objects before a cluster does", () => {
     const kubernetes = (rest: string): string =>
       WHOLE.replace(

@@ -10,9 +10,7 @@ import { TOXIC_TYPES } from "./proxy/kinds.ts";
 
 /** An experiment as a person writes it, in YAML or JSON; docs/guide/chaos.md explains each field. */
 
-const name = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}$/, "is 1 to 80 letters, digits, spaces, dots, dashes or underscores");
+const name = z.string().regex(/^[^\p{C}]{1,80}$/u, "is 1 to 80 printable characters");
 const proxyName = z.string().min(1).max(200);
 /** One name or several. */
 const proxies = z.union([proxyName, z.array(proxyName).min(1).max(100)]).transform((given) => [given].flat());
@@ -132,6 +130,8 @@ const experiment = z
       .strictObject({
         script: z.string().optional(),
         args: z.array(z.string()).default([]),
+        /** Where the script's samples go as well: `traceo`, `json=out.json`. */
+        out: z.array(z.string()).default([]),
         command: z.array(z.string()).min(1).optional(),
         environment: z.record(z.string(), z.string()).default({}),
       })
@@ -149,7 +149,8 @@ const experiment = z
       recover: duration.default(60_000),
     }),
     timeouts: z.strictObject({ inject: duration.default(30_000), remove: duration.default(30_000) }).prefault({}),
-    faults: z.array(fault).min(1).max(20),
+    /** None: the load alone is the experiment. */
+    faults: z.array(fault).max(20),
     abort: z.array(z.strictObject({ probe: name, failures: z.int().min(1).default(3) })).default([]),
     limits: z.strictObject({
       /** Nothing that is not named here is touched: `proxy:NAME`, `process:COMMAND LINE`, `pid:N`, `host`, `kubernetes:NAMESPACE`. */
@@ -212,26 +213,59 @@ export type FaultDefinition = Experiment["faults"][number];
 
 /**
  * @param path of the file, for messages and for what is named relative to it.
+ * @param environment what `${NAME}` and `${NAME:-otherwise}` in its texts stand for.
  * Throws Failure "config-invalid" with one line a problem: `file:line: path: message`.
  */
-export function parseExperiment(text: string, path: string): Experiment {
+export function parseExperiment(text: string, path: string, environment: Environment = {}): Experiment {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const broken = document.errors[0];
   if (broken !== undefined) throw invalid([`${path}:${lines.linePos(broken.pos[0]).line}: ${broken.message}`]);
-  const parsed = experiment.safeParse(document.toJS());
+  const unknown: { readonly path: readonly PropertyKey[]; readonly message: string }[] = [];
+  const given = substitute(document.toJS(), environment, [], (at, name) =>
+    unknown.push({ path: at, message: `\`${name}\` has no value; say --env ${name}=…` }),
+  );
+  if (unknown.length > 0) throw invalid(unknown.map((each) => where(each.path) + each.message));
+  const parsed = experiment.safeParse(given);
   if (parsed.success) {
     const { load } = parsed.data;
     if (load?.script === undefined) return parsed.data;
     return { ...parsed.data, load: { ...load, script: resolve(dirname(path), load.script) } };
   }
-  throw invalid(
-    parsed.error.issues.flatMap(leaves).map((issue) => {
-      const at = nodeAt(document.contents, issue.path);
-      const line = at?.range === undefined || at.range === null ? 1 : lines.linePos(at.range[0]).line;
-      return `${path}:${line}: ${printPath(issue.path)}: ${issue.message}`;
-    }),
-  );
+  throw invalid(parsed.error.issues.flatMap(leaves).map((issue) => where(issue.path) + issue.message));
+
+  function where(at: readonly PropertyKey[]): string {
+    const range = nodeAt(document.contents, at)?.range;
+    const line = range === undefined || range === null ? 1 : lines.linePos(range[0]).line;
+    return `${path}:${line}: ${printPath(at)}: `;
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const VARIABLE = /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g;
+
+/** The value with the variables in its texts replaced; a text that is one variable may become a number. */
+function substitute(
+  value: unknown,
+  environment: Environment,
+  path: readonly PropertyKey[],
+  missing: (path: readonly PropertyKey[], name: string) => void,
+): unknown {
+  if (typeof value === "string") {
+    const text = value.replaceAll(VARIABLE, (_, name: string, otherwise: string | undefined) => {
+      const found = environment[name] ?? otherwise;
+      if (found === undefined) missing(path, name);
+      return found ?? "";
+    });
+    return text !== value && /^\$\{[^}]*\}$/.test(value) && /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text;
+  }
+  if (Array.isArray(value)) return value.map((each, at) => substitute(each, environment, [...path, at], missing));
+  if (typeof value === "object" && value !== null)
+    return Object.fromEntries(
+      Object.entries(value).map(([key, each]) => [key, substitute(each, environment, [...path, key], missing)]),
+    );
+  return value;
 }
 
 function invalid(problems: readonly string[]): Failure {

@@ -11,6 +11,7 @@ import type { StartLoad } from "#chaos/load-underway.ts";
 import { runExperiment } from "#chaos/run-experiment.ts";
 import { Failure } from "#runtime/failure.ts";
 import { type ApiClient, CLIENT_OPTIONS, openClient, text, texts } from "./api-client.ts";
+import { startScriptLoad } from "./chaos-load.ts";
 import { type Command, EXIT, type Invocation } from "./command.ts";
 import { printable, printTable } from "./table.ts";
 
@@ -33,12 +34,18 @@ export const chaos: Command = {
     "Whatever ends an experiment (a crash, a kill, a closed terminal), its faults end: each has an undo record on disk before it",
     "is injected, and a process of its own that takes it away when the experiment is gone or its time is over.",
     "",
-    "Exit codes of `run`: 0 passed, 10 failed, 11 aborted, 12 void (no steady state to begin with, or the load generator was",
-    "the bottleneck). docs/guide/chaos.md explains the file.",
+    "`run` is void when it says nothing: there was no steady state to begin with, or the load generator was the bottleneck.",
+    "docs/guide/chaos.md explains the file.",
   ].join("\n"),
   options: {
     ...CLIENT_OPTIONS,
     json: { type: "boolean", help: "run: the journal; list and status: one JSON document." },
+    env: {
+      type: "strings",
+      short: "e",
+      value: "NAME=VALUE",
+      help: "run: a variable of the file, and of the script's __ENV; repeatable.",
+    },
     check: { type: "boolean", help: "run: only check the file." },
     journal: { type: "string", value: "FILE", help: "run: write the journal there, too." },
     state: {
@@ -60,6 +67,7 @@ export const chaos: Command = {
     "traceo chaos proxy --proxy shop=127.0.0.1:18080=127.0.0.1:8080",
     "traceo chaos undo",
   ],
+  exitCodes: "0 done or passed, 1 could not begin, 2 wrong usage, 10 failed, 11 aborted, 12 void.",
   run: async (invocation) => {
     const [action = "", ...rest] = invocation.positionals;
     const run = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
@@ -125,7 +133,8 @@ const ACTIONS: Readonly<Record<string, (invocation: Invocation, rest: readonly s
 
 async function runFile(invocation: Invocation, [file = ""]: readonly string[]): Promise<number> {
   const path = resolve(file);
-  const experiment = readExperiment(path);
+  const given = Object.fromEntries(texts(invocation, "env").map(parseVariable));
+  const experiment = withEnvironment(parseExperiment(read(path), path, { ...invocation.environment, ...given }), given);
   if (invocation.options["check"] === true) {
     invocation.out(`${file} is an experiment: ${experiment.name}.\n`);
     return EXIT.ok;
@@ -209,8 +218,16 @@ function addressOf(address: string): { readonly host: string; readonly port: num
   return { host: match[1] ?? match[2]!, port: Number(match[3]) };
 }
 
-function readExperiment(path: string): Experiment {
-  return parseExperiment(read(path), path);
+function parseVariable(pair: string): readonly [string, string] {
+  const at = pair.indexOf("=");
+  if (at < 1) throw new Failure("bad-request", `--env takes NAME=VALUE, not \`${pair}\`.`);
+  return [pair.slice(0, at), pair.slice(at + 1)];
+}
+
+/** What was said on the command line goes to the load as well. */
+function withEnvironment(experiment: Experiment, given: Readonly<Record<string, string>>): Experiment {
+  if (experiment.load === undefined) return experiment;
+  return { ...experiment, load: { ...experiment.load, environment: { ...experiment.load.environment, ...given } } };
 }
 
 function read(path: string): string {
@@ -265,13 +282,7 @@ function numberOf(value: unknown): number | undefined {
   return Number.isNaN(number) ? undefined : number;
 }
 
-/** A k6 script runs with the k6 that the user has; any other generator as it is. */
 const startLoad: StartLoad = (request, signal) =>
-  startCommandLoad(
-    request.script === undefined
-      ? request
-      : { ...request, command: [process.env["K6_BIN"] ?? "k6", "run", ...request.args, request.script], args: [] },
-    signal,
-  );
+  request.script === undefined ? startCommandLoad(request, signal) : startScriptLoad(request, signal);
 
 const random = (): number => randomInt(2 ** 32) / 2 ** 32;

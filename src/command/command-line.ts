@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; load(): Prom
   },
   sql: { summary: "Run one SELECT over the telemetry.", load: async () => (await import("./sql.ts")).sql },
   tail: { summary: "Follow log lines as they arrive.", load: async () => (await import("./tail.ts")).tail },
+  load: { summary: "Run a k6 script as a load test.", load: async () => (await import("./load.ts")).load },
   chaos: {
     summary: "Inject faults, alone or while load runs, and judge whether the steady state holds.",
     load: async () => (await import("./chaos.ts")).chaos,
@@ -62,7 +63,7 @@ export async function runCommandLine(
   }
   try {
     const { values, positionals } = parseArgs({
-      args: rest,
+      args: [...(command.rewrite?.(rest) ?? rest)],
       allowPositionals: true,
       strict: true,
       options: Object.fromEntries(

@@ -41,6 +41,10 @@ export interface Command {
   readonly description: string;
   readonly options: Readonly<Record<string, OptionSpec>>;
   readonly examples: readonly string[];
+  /** Replaces the table of exit codes in the help. */
+  readonly exitCodes?: string;
+  /** Changes arguments before they are read: for flags whose value may be left out. */
+  readonly rewrite?: (args: readonly string[]) => readonly string[];
   run(invocation: Invocation): Promise<number>;
 }
 
@@ -66,7 +70,7 @@ export function printHelp(command: Command): string {
     ...options,
     ...(command.examples.length === 0 ? [] : ["", "Examples:", ...command.examples.map((example) => `  ${example}`)]),
     "",
-    `Exit codes: ${EXIT.ok} done, ${EXIT.failed} failed, ${EXIT.usage} wrong usage, ${EXIT.unreachable} no server answered, ${EXIT.unhealthy} doctor found something.`,
+    `Exit codes: ${command.exitCodes ?? `${EXIT.ok} done, ${EXIT.failed} failed, ${EXIT.usage} wrong usage, ${EXIT.unreachable} no server answered, ${EXIT.unhealthy} doctor found something.`}`,
     "",
   ].join("\n");
 }

@@ -77,7 +77,9 @@ export function printPlain(progress: RunProgress): string {
   return [
     headline(progress),
     scenarios.join(", "),
-    ...(failed.length === 0 ? [] : [`crossed: ${failed.map(({ metric, source }) => `${metric} ${source}`).join(", ")}`]),
+    ...(failed.length === 0
+      ? []
+      : [`crossed: ${failed.map(({ metric, source }) => `${metric} ${source}`).join(", ")}`]),
   ].join(" · ");
 }
 
@@ -114,7 +116,14 @@ export interface ScreenOptions {
 const PLAIN_MS = 10_000;
 
 /** Draws a run that goes on: a block that is redrawn on a terminal, a line every ten seconds elsewhere. Log lines go above it. */
-export function openLoadScreen({ write, isTerminal, columns, isQuiet, writeConsole, isVerbose }: ScreenOptions): LoadScreen {
+export function openLoadScreen({
+  write,
+  isTerminal,
+  columns,
+  isQuiet,
+  writeConsole,
+  isVerbose,
+}: ScreenOptions): LoadScreen {
   const startMs = performance.now();
   let drawn: readonly string[] = [];
   let lastPlainMs = Number.NEGATIVE_INFINITY;

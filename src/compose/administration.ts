@@ -7,7 +7,10 @@ import { backupFolder } from "./open-engine.ts";
 import type { Store } from "./store.ts";
 
 /** What an administrator may do to the store. What was acknowledged before is loaded first, so that nothing comes after. */
-export function administer({ engine, ingest, documents }: Store, dataDir: string): Administration {
+export function administer(
+  { engine, ingest, documents }: Pick<Store, "engine" | "ingest" | "documents">,
+  dataDir: string,
+): Administration {
   return {
     backup: async (name) => {
       await ingest.flush();

@@ -158,6 +158,8 @@ export async function startProgram(settings: Settings, context: ProgramContext):
       addresses: { ui: url, otlpHttp: otlpHttpUrl ?? `${url}/otlp`, otlpGrpc: otlpGrpcUrl ?? "off" },
       disk: () => diskOf(dataDir, settings, store.housekeeping.usedBytes()),
       administration: administer(store, dataDir),
+      onError: (error, { id, method, path }) =>
+        log.error("request failed", { requestId: id, method, path, error: describeError(error) }),
       ...(context.demo === undefined ? {} : { demo: context.demo }),
       ...(existsSync(webRoot) ? { webRoot } : {}),
     });

@@ -54,7 +54,12 @@ export async function openStore(settings: Settings, dataDir: string, clock: Cloc
       },
       maxAheadMs: settings.ingest.maxAhead,
       outside: settings.ingest.outside,
-      loader: { ...INGEST_DEFAULTS.loader, loadRows: settings.ingest.loadRows, lingerMs: settings.ingest.linger },
+      loader: {
+        loadRows: settings.ingest.loadRows,
+        loadBytes: loadBytesFor(settings),
+        lingerMs: settings.ingest.linger,
+        pauseMs: INGEST_DEFAULTS.loader.pauseMs,
+      },
     },
   });
   const documents = openLmdbDocuments(join(dataDir, "state"), clock);
@@ -83,6 +88,18 @@ export async function openStore(settings: Settings, dataDir: string, clock: Cloc
       await Promise.all(SIGNALS.map((signal) => journals[signal][Symbol.asyncDispose]()));
     },
   };
+}
+
+/**
+ * The embedded engine holds about five blocks of a load while it inserts it, and two inserts run side by side; a block is about
+ * half of what is foretold of it.
+ */
+const LOADS_IN_ENGINE_MEMORY = 10;
+const LARGEST_LOAD_BYTES = 64 << 20;
+
+function loadBytesFor({ engine }: Settings): number {
+  if (engine.url !== "embedded") return LARGEST_LOAD_BYTES;
+  return Math.min(LARGEST_LOAD_BYTES, Math.round(engine.memoryLimit / LOADS_IN_ENGINE_MEMORY));
 }
 
 async function openJournals(

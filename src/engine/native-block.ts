@@ -86,31 +86,22 @@ export function buildBlocks(signal: Signal, batches: readonly PreparedBatch[], c
 const encoder = new TextEncoder();
 
 /**
- * About how many bytes a batch will take as a block; rather too many than too few. A row repeats its resource and scope, so a
- * small body with one huge resource over many rows grows out of all proportion: receivers refuse what is too large, loaders
- * cut loads by it.
+ * About how many bytes a batch will take as a block; rather too many than too few. A row repeats its scope's attributes (a
+ * series its resource's too), so a small body with one huge scope over many rows grows out of all proportion: loaders cut
+ * loads by it.
  */
 export function estimateBlockBytes(batch: Batch): number {
-  const repeated =
-    batch.signal === "metrics"
-      ? [batch.numbers, batch.histograms, batch.exponentials, batch.summaries].reduce((sum, { count, metric }) => {
-          const { resource, scope } = batch.metrics;
-          return (
-            sum +
-            repeatedBytes(
-              batch,
-              count,
-              (row) => resource[metric[row]!]!,
-              (row) => scope[metric[row]!]!,
-            )
-          );
-        }, 0)
-      : repeatedBytes(
-          batch,
-          batch.count,
-          (row) => batch.resource[row]!,
-          (row) => batch.scope[row]!,
-        );
+  // The body has each key with each attribute, which makes up for promoted values that stand in the block twice.
+  if (batch.signal !== "metrics")
+    return (
+      batch.body.length + batch.count * ROW_BYTES + repeatedBytes(batch.scopes, batch.count, (row) => batch.scope[row]!)
+    );
+  const { resource, scope } = batch.metrics;
+  let repeated = 0;
+  for (const { count, metric } of [batch.numbers, batch.histograms, batch.exponentials, batch.summaries])
+    repeated +=
+      repeatedBytes(batch.resources, count, (row) => resource[metric[row]!]!) +
+      repeatedBytes(batch.scopes, count, (row) => scope[metric[row]!]!);
   return batch.body.length * 2 + batch.count * ROW_BYTES + repeated;
 }
 
@@ -118,19 +109,15 @@ export function estimateBlockBytes(batch: Batch): number {
 const ROW_BYTES = 320;
 
 function repeatedBytes(
-  { resources, scopes }: Batch,
+  owners: { readonly count: number; readonly attributes: AttributeColumns },
   count: number,
-  resourceOf: (row: number) => number,
-  scopeOf: (row: number) => number,
+  ownerOf: (row: number) => number,
 ): number {
-  const resourceBytes = Float64Array.from({ length: resources.count }, (_, owner) =>
-    attributesBytes(resources.attributes, owner),
-  );
-  const scopeBytes = Float64Array.from({ length: scopes.count }, (_, owner) =>
-    attributesBytes(scopes.attributes, owner),
+  const ownerBytes = Float64Array.from({ length: owners.count }, (_, owner) =>
+    attributesBytes(owners.attributes, owner),
   );
   let bytes = 0;
-  for (let row = 0; row < count; row++) bytes += resourceBytes[resourceOf(row)]! + scopeBytes[scopeOf(row)]!;
+  for (let row = 0; row < count; row++) bytes += ownerBytes[ownerOf(row)]!;
   return bytes;
 }
 

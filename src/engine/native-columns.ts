@@ -32,6 +32,7 @@ export class BuildMemory {
   readonly pool: ChunkPool;
   readonly dictionary = new ByteDictionary();
   readonly text = new ByteText();
+  readonly value = new ByteText();
   #indices = new Uint32Array(1024);
 
   constructor(pool: ChunkPool = new ChunkPool()) {

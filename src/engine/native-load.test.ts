@@ -35,6 +35,9 @@ const NOON = 20_000n * DAY + 12n * HOUR;
 const WINDOW = { acceptFromUnixNano: NOON - 30n * DAY, acceptToUnixNano: NOON + HOUR, outside: "clamp" as const };
 const REJECT = { ...WINDOW, outside: "reject" as const };
 
+/** What the tables show as `resource_attributes`. */
+const RESOURCE_MAP = "JSONExtract(resource, 'Map(String, String)')";
+
 const RESOURCE = { attributes: { "service.name": "cart" } };
 const SCOPE = { name: "test" };
 const SPAN: SpanSpec = {
@@ -110,7 +113,7 @@ describe("large loads, read by the engine", { timeout: 60_000 }, () => {
       );
     const shop =
       "has(['gateway','catalogue','cart','checkout','payment','worker','search','mail','stock','users'], service_name)";
-    const resource = "resource_attributes['service.name'] = service_name AND length(resource_attributes) = 8";
+    const resource = `${RESOURCE_MAP}['service.name'] = service_name AND length(${RESOURCE_MAP}) = 8`;
     expect(
       ask(
         load("traces", buildTraces),
@@ -189,7 +192,7 @@ describe("large loads, read by the engine", { timeout: 60_000 }, () => {
       ask(
         load,
         "spans",
-        `countIf(attributes = ${map}::Map(String, String)), countIf(resource_attributes = ${map}::Map(String, String)), count()`,
+        `countIf(attributes = ${map}::Map(String, String)), countIf(${RESOURCE_MAP} = ${map}::Map(String, String)), count()`,
       ),
     ).toEqual([1, 1, 3]);
   });
@@ -205,7 +208,7 @@ describe("large loads, read by the engine", { timeout: 60_000 }, () => {
       ask(
         load,
         "spans",
-        `countIf(resource_attributes['long'] = repeat('long ', 300000)), countIf(attributes['long'] = status_message AND length(status_message) = 1500000), count()`,
+        `countIf(${RESOURCE_MAP}['long'] = repeat('long ', 300000)), countIf(attributes['long'] = status_message AND length(status_message) = 1500000), count()`,
       ),
     ).toEqual([5, 1, 6]);
   });
@@ -305,7 +308,7 @@ describe("loads", () => {
   });
 
   it("are as large as was foretold, or smaller", () => {
-    const huge = { attributes: { "service.name": "cart", dump: "x".repeat(20_000), n: 5n } };
+    const huge = { name: "test", attributes: { "service.name": "cart", dump: "x".repeat(20_000), n: 5n } };
     const ordinary = Array.from({ length: 500 }, (_, i) => ({
       ...SPAN,
       name: `name ${i}`,
@@ -313,10 +316,8 @@ describe("loads", () => {
     }));
     const batches = [
       makeSpans(ordinary),
-      makeSpans(ordinary.map((span) => ({ ...span, resource: huge }))),
-      makeLogs(
-        Array.from({ length: 500 }, (_, i) => ({ ...LOG, body: `line ${i}`, resource: i % 2 ? huge : RESOURCE })),
-      ),
+      makeSpans(ordinary.map((span) => ({ ...span, scope: huge }))),
+      makeLogs(Array.from({ length: 500 }, (_, i) => ({ ...LOG, body: `line ${i}`, scope: i % 2 ? huge : SCOPE }))),
       makeMetrics([
         { ...METRIC, points: Array.from({ length: 500 }, (_, i) => ({ ...POINT, attributes: { i: `${i}` } })) },
       ]),

@@ -1,5 +1,6 @@
 import { type AttributeColumns, AttributeType, type Batch, type Refs } from "#model/batch.ts";
 import { Bytes } from "#pipeline/bytes.ts";
+import { printJsonString, printValue } from "#pipeline/value-text.ts";
 import {
   type BuildMemory,
   countOf,
@@ -146,6 +147,74 @@ function writeOwnerAttributes<R extends Range>(
   }
 }
 
+/** LowCardinality(String), version included: the attributes of each row's owner as a JSON object of texts. */
+function writeOwnerTexts<R extends Range>(
+  out: NativeWriter,
+  memory: BuildMemory,
+  ranges: readonly R[],
+  ownersOf: (range: R) => Uint32Array,
+  columnsOf: (range: R) => AttributeColumns,
+): void {
+  version(out);
+  const { dictionary } = memory;
+  dictionary.clear();
+  const count = countOf(ranges);
+  const indices = memory.indices(count);
+  /** Per batch: entry + 1 by owner, 0 where it is not known yet. */
+  const knownOf = new Map<Batch, Uint32Array>();
+  let at = 0;
+  for (const range of ranges) {
+    const { batch, from, to } = range;
+    const owners = ownersOf(range);
+    const columns = columnsOf(range);
+    let known = knownOf.get(batch);
+    if (known === undefined) {
+      known = new Uint32Array(columns.offset.length - 1);
+      knownOf.set(batch, known);
+    }
+    for (let row = from; row < to; row++) {
+      const owner = owners[row]!;
+      let entry = known[owner]! - 1;
+      if (entry < 0) {
+        const text = printObject(memory, range, columns, columns.offset[owner]!, columns.offset[owner + 1]!);
+        entry = dictionary.index(text, 0, memory.text.length);
+        known[owner] = entry + 1;
+      }
+      indices[at++] = entry;
+    }
+  }
+  dictionary.write(out, indices, count);
+}
+
+/** `{"key":"value",…}` in `memory.text`: what toJSONString makes of the map. */
+function printObject(
+  { text, value }: BuildMemory,
+  { batch, body }: Range,
+  { key, type, low, high }: AttributeColumns,
+  from: number,
+  to: number,
+): Bytes {
+  const { start, length } = batch.keys;
+  text.clear();
+  text.byte(OPEN);
+  for (let i = from; i < to; i++) {
+    if (i > from) text.byte(COMMA);
+    const id = key[i]!;
+    printJsonString(text, body.bytes, start[id]!, start[id]! + length[id]!);
+    text.byte(COLON);
+    if (type[i] === AttributeType.string) printJsonString(text, body.bytes, low[i]!, low[i]! + high[i]!);
+    else {
+      value.clear();
+      printValue(value, body.bytes, type[i]!, low[i]!, high[i]!);
+      printJsonString(text, value.bytes, 0, value.length);
+    }
+  }
+  text.byte(CLOSE);
+  return new Bytes(text.bytes);
+}
+
+const [OPEN, CLOSE, COMMA, COLON] = [123, 125, 44, 58] as const;
+
 /** The most bytes these values can take as text: JSON escapes make at most six bytes of one. */
 function valuesBound(columns: AttributeColumns, from: number, to: number): number {
   const { type, high } = columns;
@@ -183,6 +252,9 @@ export class OriginColumns<R extends OriginRange> {
         return true;
       case "service_name":
         writeOwnerRefs(out, memory, ranges, resourceOf, ({ batch }) => batch.resources.serviceName, UNKNOWN_SERVICE);
+        return true;
+      case "resource":
+        writeOwnerTexts(out, memory, ranges, resourceOf, ({ batch }) => batch.resources.attributes);
         return true;
       case "resource_attributes":
         writeOwnerAttributes(

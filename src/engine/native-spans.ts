@@ -14,22 +14,29 @@ import {
   writeTimes,
 } from "./native-columns.ts";
 import { OriginColumns, type OriginRange } from "./native-origin.ts";
+import { PromotedColumns } from "./native-promoted.ts";
 import type { NativeWriter } from "./native-writer.ts";
+import { PROMOTED_SPAN_ATTRIBUTES, promotedColumn } from "./schema/promoted.ts";
 
 /** Rows of one batch with their accepted start times. */
 export interface SpanRange extends OriginRange<SpanBatch> {
   readonly times: TimeHalves;
 }
 
+/** Place of a promoted attribute in its list, by the name of its column. */
+const PROMOTED = new Map(PROMOTED_SPAN_ATTRIBUTES.map((key, number) => [promotedColumn("attributes", key), number]));
+
 /** The columns of STAGED_SPANS by name. */
 export class SpanColumns extends OriginColumns<SpanRange> {
   readonly #events: readonly SpanRange[];
   readonly #links: readonly SpanRange[];
+  readonly #promoted: PromotedColumns<SpanRange>;
 
   constructor(ranges: readonly SpanRange[], memory: BuildMemory) {
     super(ranges, memory);
     this.#events = childrenOf(ranges, ({ batch }) => batch.events.offset);
     this.#links = childrenOf(ranges, ({ batch }) => batch.links.offset);
+    this.#promoted = new PromotedColumns(PROMOTED_SPAN_ATTRIBUTES, ranges, ({ batch }) => batch.attributes);
   }
 
   override write(name: string, out: NativeWriter): boolean {
@@ -127,8 +134,12 @@ export class SpanColumns extends OriginColumns<SpanRange> {
       case "dropped_links_count":
         writeNumbers(out, ranges, ({ batch }) => batch.links.droppedLinks);
         return true;
-      default:
-        return super.write(name, out);
+      default: {
+        const promoted = PROMOTED.get(name);
+        if (promoted === undefined) return super.write(name, out);
+        this.#promoted.write(out, memory, promoted);
+        return true;
+      }
     }
   }
 }

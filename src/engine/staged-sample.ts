@@ -1,3 +1,4 @@
+import { PROMOTED_SPAN_ATTRIBUTES, promotedColumn } from "./schema/promoted.ts";
 import { STAGED, type StagedKind } from "./schema/staged.ts";
 
 /** What a generated block holds. The same options give the same rows, so that a test can compare them one by one. */
@@ -21,12 +22,21 @@ export function sampleBlockSql(kind: StagedKind, options: SampleOptions): string
   const exact = STAGED[kind].map(
     ({ name, type }) => `CAST(\`${name}\`, '${type.replaceAll("'", "\\'")}') AS \`${name}\``,
   );
-  return `SELECT ${exact.join(", ")} FROM (
+  return `SELECT ${exact.join(", ")} FROM (SELECT *, ${COMPUTED[kind] ?? "0"} FROM (
     WITH ${seed} AS seed, number AS i, '${tenant}' AS sample_tenant,
       toUInt8(1 + cityHash64(i, 2) % 12) AS service, cityHash64(i, 10) % 24 AS instance,
       fromUnixTimestamp64Nano(toInt64(${fromUnixMs}) * 1000000 + intDiv(toInt64(i) * ${overMs}, ${rows}) * 1000000 + toInt64(i * 7919 % 1000000), 'UTC') AS at
-    SELECT ${SELECTS[kind]} FROM numbers(${rows}))`;
+    SELECT ${SELECTS[kind]} FROM numbers(${rows})))`;
 }
+
+/** What the builder stages beside what it is made of. */
+const COMPUTED: Partial<Record<StagedKind, string>> = {
+  spans: [
+    "toJSONString(resource_attributes) AS resource",
+    ...PROMOTED_SPAN_ATTRIBUTES.map((key) => `attributes['${key}'] AS ${promotedColumn("attributes", key)}`),
+  ].join(", "),
+  logs: "toJSONString(resource_attributes) AS resource",
+};
 
 const ATTRIBUTES = "'Map(LowCardinality(String), String)'";
 const SERVICE = `arrayElement(['gateway','catalogue','cart','checkout','payment','worker','search','recommend','mail','stock','price','ledger'], service)`;
@@ -40,7 +50,7 @@ const HEX = (of: string, digits: number): string =>
 
 const SELECTS: Readonly<Record<StagedKind, string>> = {
   spans: `sample_tenant AS tenant, ${SERVICE} AS service_name, at AS start_time,
-    toInt64(exp(log(2e6) + (cityHash64(i, seed) % 1000) / 150.)) AS duration_nano,
+    toInt64(exp(log(2e6) + (cityHash64(i, seed) % 10000000) / 1.5e6)) AS duration_nano,
     ${HEX("intDiv(i, 8)", 32)} AS trace_id, ${HEX("i, 1", 16)} AS span_id,
     if(i % 8 = 0, '', ${HEX("i - 1, 1", 16)}) AS parent_span_id, '' AS trace_state, toUInt32(1) AS flags,
     concat(arrayElement(['GET','POST','PUT'], 1 + cityHash64(i) % 3), ' /', toString(cityHash64(i, 3) % 8)) AS name,

@@ -79,8 +79,8 @@ export class PoolWorker {
   }
 
   /** Tells the worker something that has no answer; a worker that does not run needs no telling. */
-  tell(message: WorkerOrder): void {
-    this.#running?.thread.post(message);
+  tell(message: WorkerOrder, transfer: readonly ArrayBuffer[] = []): void {
+    this.#running?.thread.post(message, transfer);
   }
 
   keep(signal: Signal, number: number, bytes: number): Ticket | undefined {

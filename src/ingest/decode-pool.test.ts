@@ -3,8 +3,9 @@ import type { StartThread } from "#runtime/threads.ts";
 import { twinThreads } from "#runtime/threads.ts";
 import { DECODE_LIMITS } from "#wire/limits.ts";
 import { buildMetrics, buildTraces } from "#wire/otlp-build.ts";
-import { type DecodePoolOptions, type DecodeRequest, openDecodePool } from "./decode-pool.ts";
+import { type DecodePool, type DecodePoolOptions, type DecodeRequest, openDecodePool } from "./decode-pool.ts";
 import { serveDecoder } from "./decode-worker.ts";
+import type { WorkerOrder } from "./decode-worker-message.ts";
 
 const window = { acceptFromUnixNano: 0n, acceptToUnixNano: (1n << 63n) - 1n, outside: "clamp" } as const;
 
@@ -42,6 +43,8 @@ function fragile(dies: string | undefined): StartThread {
   });
 }
 
+let opened: DecodePool | undefined;
+
 function open(options: Partial<DecodePoolOptions> = {}) {
   return openDecodePool({ start: twinThreads(serveDecoder), ...options });
 }
@@ -54,7 +57,7 @@ describe("decode pool", () => {
       pool.decode("traces", spans(12), "if-room"),
     ]);
     expect([one.accepted, two.accepted]).toEqual([30, 12]);
-    expect(pool.status().keptBytes).toBe(one.decodedBytes + two.decodedBytes);
+    expect(pool.status().keptBytes).toBe(one.keptBytes + two.keptBytes);
     expect(pool.isKept(one.ticket!)).toBe(true);
     const [block] = await pool.build("traces", [one.ticket!, two.ticket!]);
     expect(block).toMatchObject({ kind: "spans", rows: 42, dates: ["2026-01-01"] });
@@ -62,6 +65,35 @@ describe("decode pool", () => {
     expect(pool.isKept(one.ticket!)).toBe(false);
     expect(pool.status().keptBytes).toBe(0);
     await expect(pool.build("traces", [one.ticket!])).rejects.toMatchObject({ code: "unavailable" });
+  });
+
+  it("hands the memory of written blocks back to the worker that built them", async () => {
+    const given: ArrayBuffer[] = [];
+    const told = new Promise<void>((resolve) => {
+      const start = twinThreads((port) =>
+        serveDecoder({
+          post: port.post,
+          onMessage: (listener) =>
+            port.onMessage((message) => {
+              const order = message as WorkerOrder;
+              listener(message);
+              if (order.kind !== "give-back") return;
+              given.push(...order.buffers);
+              resolve();
+            }),
+        }),
+      );
+      opened = open({ start });
+    });
+    await using pool = opened!;
+    const { ticket } = await pool.decode("traces", spans(4000), "if-room");
+    const blocks = await pool.build("traces", [ticket!]);
+    const sizes = new Set(blocks.flatMap(({ parts }) => parts.map(({ buffer }) => buffer.byteLength)));
+    expect(sizes).toContain(1 << 20);
+    pool.giveBack("traces", blocks);
+    expect(blocks[0]!.parts.every(({ buffer }) => buffer.byteLength === 0)).toBe(true);
+    await told;
+    expect(new Set(given.map(({ byteLength }) => byteLength))).toEqual(sizes);
   });
 
   it("leaves the sender's bytes alone: the journal writes them meanwhile", async () => {

@@ -69,6 +69,8 @@ export interface DecodePool extends AsyncDisposable {
   /** Native blocks of kept batches, in their order. The tickets are used up, whatever comes of it. */
   build(signal: Signal, tickets: readonly Ticket[]): Promise<readonly TransferredBlock[]>;
   release(tickets: readonly Ticket[]): void;
+  /** Blocks that are written and that nobody will read: their memory goes back to where they were built. */
+  giveBack(signal: Signal, blocks: readonly TransferredBlock[]): void;
   /** A load failed or its outcome is not known: its series are staged again. */
   forgetSeries(signal: Signal): void;
   status(): DecodePoolStatus;
@@ -153,7 +155,7 @@ class WorkerPool implements DecodePool {
         abort,
       });
       const { kind: _kind, id: _id, isKept: isReallyKept, ...decoded } = answer as DecodedAnswer;
-      return { ...decoded, ticket: isReallyKept ? worker.keep(signal, id, decoded.decodedBytes) : undefined };
+      return { ...decoded, ticket: isReallyKept ? worker.keep(signal, id, decoded.keptBytes) : undefined };
     } finally {
       this.#queuedBytes -= bytes;
       this.#queuedOrders--;
@@ -187,6 +189,14 @@ class WorkerPool implements DecodePool {
 
   release(tickets: readonly Ticket[]): void {
     for (const ticket of tickets) this.#workerOf(ticket.signal).release(ticket);
+  }
+
+  giveBack(signal: Signal, blocks: readonly TransferredBlock[]): void {
+    const buffers = new Set<ArrayBuffer>();
+    for (const { parts } of blocks)
+      for (const { buffer } of parts) if (buffer instanceof ArrayBuffer && buffer.byteLength > 0) buffers.add(buffer);
+    if (buffers.size > 0)
+      this.#workerOf(signal).tell({ kind: "give-back", signal, buffers: [...buffers] }, [...buffers]);
   }
 
   forgetSeries(signal: Signal): void {

@@ -7,7 +7,7 @@ import type { IngestRequest, Rejection } from "./ingest.ts";
 
 /**
  * What the I/O thread and a decode worker say to each other. Orders are answered in the order they came; every order but
- * `release` and `forget-series` gets one answer with its `id`.
+ * `release`, `forget-series` and `give-back` gets one answer with its `id`.
  */
 export interface DecodeOrder {
   readonly kind: "decode";
@@ -43,7 +43,14 @@ export interface ForgetSeriesOrder {
   readonly kind: "forget-series";
 }
 
-export type WorkerOrder = DecodeOrder | BuildOrder | ReleaseOrder | ForgetSeriesOrder;
+/** Memory of blocks that were written; transferred. */
+export interface GiveBackOrder {
+  readonly kind: "give-back";
+  readonly signal: Signal;
+  readonly buffers: readonly ArrayBuffer[];
+}
+
+export type WorkerOrder = DecodeOrder | BuildOrder | ReleaseOrder | ForgetSeriesOrder | GiveBackOrder;
 
 /** The first thing a worker says. */
 export interface WorkerReady {
@@ -61,6 +68,8 @@ export interface DecodedAnswer {
   /** What was cut off at a limit, by limit. */
   readonly truncated: readonly { readonly limit: DecodeLimit; readonly count: number }[];
   /** Memory that the decoded batch takes. */
+  readonly keptBytes: number;
+  /** Memory that the decoded batch takes, or its block will, whichever is more. */
   readonly decodedBytes: number;
   readonly isKept: boolean;
 }

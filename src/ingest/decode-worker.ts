@@ -1,4 +1,10 @@
-import { type BuildContext, buildBlocks, createBuildContext, type PreparedBatch } from "#engine/native-block.ts";
+import {
+  type BuildContext,
+  buildBlocks,
+  createBuildContext,
+  estimateBlockBytes,
+  type PreparedBatch,
+} from "#engine/native-block.ts";
 import type { Signal } from "#model/batch.ts";
 import { countOutside, type OutsideCounts, outsideTotal } from "#pipeline/time-window.ts";
 import { describeError, Failure } from "#runtime/failure.ts";
@@ -48,6 +54,9 @@ export function serveDecoder(port: ThreadPort): void {
       case "release":
         for (const number of order.batches) kept.delete(number);
         return;
+      case "give-back":
+        contextOf(order.signal).memory.pool.give(order.buffers.map((buffer) => new Uint8Array(buffer)));
+        return;
       case "forget-series":
         for (const context of contexts.values()) context.seriesSeen.forget();
         return;
@@ -78,12 +87,13 @@ function decode(order: DecodeOrder, kept: Map<number, PreparedBatch>): DecodedAn
   const all: Rejection[] = rejections.map(({ reason, count }) => ({
     reason,
     count,
-    message: REASONS[reason] ?? reason,
+    message: REJECTIONS[reason] ?? reason,
   }));
   if (isRejecting) all.push(...outsideRejections(outside));
   const rows = isRejecting ? accepted - outsideCount : accepted;
   const keep = keepAs !== undefined && rows > 0;
   if (keep) kept.set(keepAs, { batch, tenant: order.tenant, window, receivedUnixNano: order.receivedUnixNano });
+  const keptBytes = memoryOf(batch);
   return {
     kind: "decoded",
     id,
@@ -92,7 +102,8 @@ function decode(order: DecodeOrder, kept: Map<number, PreparedBatch>): DecodedAn
     rejections: all,
     clamped: isRejecting ? 0 : outsideCount,
     truncated,
-    decodedBytes: memoryOf(batch),
+    keptBytes,
+    decodedBytes: Math.max(keptBytes, estimateBlockBytes(batch)),
     isKept: keep,
   };
 }
@@ -119,7 +130,7 @@ function buffersOf(answer: BuiltAnswer): ArrayBuffer[] {
 }
 
 /** One sentence for the sender. */
-const REASONS: Readonly<Record<string, string>> = {
+const REJECTIONS: Readonly<Record<string, string>> = {
   "trace-id-invalid": "a trace id must be 16 bytes, not all zero",
   "span-id-invalid": "a span id must be 8 bytes, not all zero",
   "parent-span-id-invalid": "a parent span id must be empty or 8 bytes",

@@ -13,6 +13,7 @@ import { buildTraces } from "#wire/otlp-build.ts";
 import { serveDecoder } from "./decode-worker.ts";
 import type { WorkerOrder } from "./decode-worker-message.ts";
 import { exactly, QUICK, request, setUpWorkshop, withMethods } from "./ingest.suite.ts";
+import { LOADER_DEFAULTS } from "./loader.ts";
 import { Quarantine } from "./quarantine.ts";
 
 const DAY_NANO = 86_400_000_000_000n;
@@ -238,6 +239,37 @@ describe("loading what cannot all be loaded", () => {
     await under.ingest.flush();
     expect(await spansOf("dc")).toEqual(exactly(40));
     expect(under.ingest.ledger().traces).toMatchObject({ stored: 40, dropped: 0, missing: 0 });
+  });
+
+  it("waits for memory that others hold, and quarantines nothing", async () => {
+    let refused = 0;
+    const short = withMethods(workshop.engine, {
+      insert: async (...given) => {
+        if (++refused <= 24) throw new Failure("query-limit", "(total) memory limit exceeded");
+        await workshop.engine.insert(...given);
+      },
+    });
+    await using under = await open({ engine: short, settings: QUICK });
+    await under.ingest.accept(request("traces", buildTraces({ records: 40, idPrefix: "df" })));
+    await under.ingest.flush();
+    expect(refused).toBeGreaterThan(24);
+    expect(await spansOf("df")).toEqual(exactly(40));
+    expect(await under.ingest.quarantined()).toEqual([]);
+    expect(under.ingest.ledger().traces).toMatchObject({ stored: 40, dropped: 0, missing: 0 });
+  });
+
+  it("cuts loads by the bytes that their blocks will take", async () => {
+    const body = (number: number) => buildTraces({ records: 100, idPrefix: `1d0${number}` }, number);
+    const loadsOf = async (loadBytes: number, bodies: readonly number[]) => {
+      const settings = { loader: { ...LOADER_DEFAULTS, loadBytes } };
+      await using under = await open({ settings });
+      await Promise.all(bodies.map((number) => under.ingest.accept(request("traces", body(number)))));
+      await under.ingest.flush();
+      const prefixes = bodies.map((number) => `startsWith(trace_id, '1d0${number}')`).join(" OR ");
+      return (await one(`SELECT uniqExact(load), count() FROM spans WHERE ${prefixes}`)).map(Number);
+    };
+    expect(await loadsOf(LOADER_DEFAULTS.loadBytes, [1, 2, 3])).toEqual([1, 300]);
+    expect(await loadsOf(1, [4, 5, 6])).toEqual([3, 300]);
   });
 
   it("builds again when the worker with the batches died", async () => {

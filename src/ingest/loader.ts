@@ -49,7 +49,10 @@ export interface InsertHow {
 export interface LoaderOptions {
   /** A load is due at once with this many records. */
   readonly loadRows: number;
-  /** A load is due at once when its decoded batches take this much memory; bounds what a load holds. */
+  /**
+   * A load is due at once with this much (`decodedBytes`: the memory of its decoded batches or of their blocks, whichever is
+   * more), and takes no more unless one body alone is larger: the engine holds about five times a block while it inserts it.
+   */
   readonly loadBytes: number;
   /**
    * Below that, loads start no more often than this. A record that comes after a pause is loaded after GATHER_MS already.
@@ -61,7 +64,7 @@ export interface LoaderOptions {
 
 export const LOADER_DEFAULTS: LoaderOptions = {
   loadRows: 65_536,
-  loadBytes: 64 << 20,
+  loadBytes: 42_000_000,
   lingerMs: 400,
   pauseMs: 250,
 };
@@ -94,7 +97,10 @@ const MAX_PAUSE_MS = 5_000;
 /** What the journal or the engine cannot do now is tried again after so many first pauses. */
 const PLAN_PAUSES = 20;
 const MAX_REFUSALS = 3;
-/** The engine was short of memory or time, which other queries cause: worth five minutes of patience, at MAX_PAUSE_MS each. */
+/**
+ * The engine was short of memory or time. Other queries cause that and it passes, so it is no refusal; but a single body whose
+ * block alone is larger than any load should be may never fit, and shall not block the rest for ever: five minutes for it.
+ */
 const MAX_STRAINED_REFUSALS = 60;
 
 export class Loader {
@@ -312,6 +318,7 @@ export class Loader {
         if (plan.source !== undefined) book.receivedAgain(built.rows);
         book.stored(built.rows);
         for (const [reason, count] of built.dropped) book.dropped(reason, count);
+        pool.giveBack(signal, built.blocks);
         this.#settleFlushes();
         return built.rows;
       } catch (error) {
@@ -320,9 +327,10 @@ export class Loader {
         pool.forgetSeries(signal);
         isRepeat = true;
         this.#trouble = describeError(error);
-        if (!isWaitedOut(error)) {
+        const isStrain = isFailure(error, "query-limit") || isFailure(error, "query-timeout");
+        if (isStrain ? this.#mayNeverFit(plan, built) : !isWaitedOut(error)) {
           refusals++;
-          if (refusals >= (isStrain(error) ? MAX_STRAINED_REFUSALS : MAX_REFUSALS)) {
+          if (refusals >= (isStrain ? MAX_STRAINED_REFUSALS : MAX_REFUSALS)) {
             if (await this.#giveUp(plan, built, describeError(error))) {
               if (plan.source === undefined) return 0;
               throw error;
@@ -334,6 +342,11 @@ export class Loader {
       }
     }
     return undefined;
+  }
+
+  #mayNeverFit({ firstSequence, lastSequence, source }: LoadPlan, built: Built | undefined): boolean {
+    const sizeBytes = built?.blocks.reduce((sum, block) => sum + block.sizeBytes, 0) ?? 0;
+    return sizeBytes > this.#options.loadBytes && (source !== undefined || firstSequence === lastSequence);
   }
 
   /** Of the parts that the load is about, if it is not about all; undefined leaves the question to the inserter. */
@@ -459,10 +472,6 @@ function isWaitedOut(error: unknown): boolean {
     isFailure(error, "overloaded") ||
     isFailure(error, "cancelled")
   );
-}
-
-function isStrain(error: unknown): boolean {
-  return isFailure(error, "query-limit") || isFailure(error, "query-timeout");
 }
 
 async function* readable(entries: AsyncIterable<JournalEntry>): AsyncGenerator<SequencedRecord> {

@@ -21,7 +21,7 @@ export interface JournalRecord {
   readonly decoding: string;
   /** Records accepted at decode. */
   readonly acceptedCount: number;
-  /** Memory that the decoded batch takes (below 4 GiB): bounds what a load holds when it is decoded again. */
+  /** Memory that the decoded batch or its block takes (below 4 GiB), whichever is more: bounds what a load holds. */
   readonly decodedBytes: number;
   readonly body: Uint8Array;
 }

@@ -1,7 +1,7 @@
 import { OPTION_FLAGS, optionsOfEnvironment, optionsOfFlags } from "./option/option-flags.ts";
+import type { OptionValues } from "./option/option-keys.ts";
 import { readOptions } from "./option/option-keys.ts";
 import { InvalidOptions, type OptionProblem } from "./option/reader.ts";
-import type { OptionValues } from "./option/option-keys.ts";
 
 /** A flag of `traceo load` that sets an option of the script. */
 export interface LoadFlag {
@@ -15,8 +15,11 @@ export interface LoadFlag {
 export const LOAD_FLAGS: Readonly<Record<string, LoadFlag>> = Object.fromEntries(
   Object.values(OPTION_FLAGS).flatMap(({ flag, short, value, kind, help }): [string, LoadFlag][] => {
     if (flag === undefined) return [];
-    const type = kind === "boolean" ? "boolean" : kind === "list" || kind === "stages" || kind === "tags" ? "strings" : "string";
-    return [[flag, { type, ...(short === undefined ? {} : { short }), ...(value === undefined ? {} : { value }), help }]];
+    const type =
+      kind === "boolean" ? "boolean" : kind === "list" || kind === "stages" || kind === "tags" ? "strings" : "string";
+    return [
+      [flag, { type, ...(short === undefined ? {} : { short }), ...(value === undefined ? {} : { value }), help }],
+    ];
   }),
 );
 
@@ -46,7 +49,10 @@ export function readOptionSources(
       weaker.push(read.values);
       notes.push(...read.notes);
     } catch (error) {
-      problems.push({ path: file.name, message: `is no JSON: ${error instanceof Error ? error.message : String(error)}` });
+      problems.push({
+        path: file.name,
+        message: `is no JSON: ${error instanceof Error ? error.message : String(error)}`,
+      });
     }
   }
   const stronger = [optionsOfEnvironment(environment, problems), optionsOfFlags(flags, problems)];

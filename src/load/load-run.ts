@@ -3,14 +3,25 @@ import type { Options } from "./options.ts";
 import type { LoadExitCode } from "./run/exit-code.ts";
 import type { ScriptSource } from "./run/generator-link.ts";
 import type { ThresholdStand } from "./run/ledger.ts";
+import type { RunRecord } from "./run-record.ts";
 
 export interface LoadConfig {
   readonly source: ScriptSource;
   /** `__ENV` of the script. */
   readonly scriptEnvironment: Readonly<Record<string, string>>;
+  /** In place of what the script exports as `options`: those of an archive. */
+  readonly archivedOptions?: unknown;
   /** Options weaker than the script's (a configuration file), and stronger ones (environment, then flags). */
   readonly weaker: readonly OptionValues[];
   readonly stronger: readonly OptionValues[];
+  /** Where samples go besides the summary: `json=out.json`, `traceo`, …. */
+  readonly outputs?: readonly string[];
+  /** Where outputs read their settings; no variable when not given. */
+  readonly outputEnvironment?: Readonly<Record<string, string | undefined>>;
+  /** What people call the run; the script's file name when not given. Runs of one name are compared with each other. */
+  readonly name?: string;
+  /** Of this program, for the record. */
+  readonly version?: string;
   /** Threads on this machine; 1 when not given. */
   readonly generators?: number;
   readonly noThresholds?: boolean;
@@ -62,6 +73,8 @@ export interface RunProgress {
 
 /** A run while it goes on. */
 export interface RunControl {
+  /** Of the record that outputs keep; undefined before the options are read. */
+  readonly runId: string | undefined;
   /** From now on every sample carries the tag `phase`; an empty name takes it away. Thresholds may name it. */
   setPhase(name: string): void;
   /** Ends it in order. */
@@ -105,4 +118,8 @@ export interface RunResult {
   readonly outputs: Readonly<Record<string, string | Uint8Array>>;
   /** The argument of handleSummary; undefined when the run did not get that far. */
   readonly summaryData: unknown;
+  /** The figures of the summary as `--summary-export` writes them. */
+  readonly summaryExport: string | undefined;
+  /** The run as one document, as outputs keep it; undefined when it did not get as far as its options. */
+  readonly record: RunRecord | undefined;
 }

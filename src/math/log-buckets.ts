@@ -20,7 +20,9 @@ export function logBucketLow(bucket: number): number {
 
 /** Reads what the engine answers for a map: keys are text. */
 export function logBucketsOf(map: Readonly<Record<string, number | string>>): Map<number, number> {
-  return new Map(Object.entries(map).map(([bucket, count]) => [Number(bucket), Number(count)]));
+  const buckets = new Map<number, number>();
+  for (const bucket in map) buckets.set(Number(bucket), Number(map[bucket]));
+  return buckets;
 }
 
 export function mergeLogBuckets(into: Map<number, number>, from: LogBuckets): void {

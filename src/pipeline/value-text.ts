@@ -371,7 +371,8 @@ class Printer {
   }
 }
 
-function printJsonString(out: ByteText, body: Uint8Array, start: number, end: number): void {
+/** Appends bytes of UTF-8 as a JSON string, quotes included. */
+export function printJsonString(out: ByteText, body: Uint8Array, start: number, end: number): void {
   out.reserve(end - start + 2);
   out.byte(34);
   let clean = start;

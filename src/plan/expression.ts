@@ -55,6 +55,7 @@ export interface SelectParts {
   readonly from: Source;
   readonly time?: TimeRange | undefined;
   readonly where?: Predicate | undefined;
+  readonly place?: Predicate | undefined;
   readonly columns: readonly SelectColumn[];
   readonly groupBy?: readonly string[];
   readonly having?: Predicate | undefined;
@@ -70,6 +71,7 @@ export function select(parts: SelectParts): Select {
     from: parts.from,
     time: parts.time,
     where: parts.where,
+    ...(parts.place === undefined ? {} : { place: parts.place }),
     columns: parts.columns,
     groupBy: parts.groupBy ?? [],
     having: parts.having,

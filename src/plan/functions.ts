@@ -38,6 +38,8 @@ export const FUNCTIONS: Readonly<Record<string, PlanFunction>> = {
   argMax: folding("argMax", 2),
   uniq: folding("uniq", 1),
   groupUniqArray: folding("groupUniqArray", 1),
+  /** The values of all rows; those of two calls in one Select stand in the same order. */
+  groupArray: folding("groupArray", 1),
   groupUniqArrayArray: folding("groupUniqArrayArray", 1),
   sumMap: folding("sumMap", 1),
   /** A grouped value summed over all groups, those cut off by the limit included. */
@@ -86,6 +88,9 @@ export const FUNCTIONS: Readonly<Record<string, PlanFunction>> = {
   array: scalar([1, 16], (...args) => `[${args.join(", ")}]`),
   arrayJoin: plain("arrayJoin", 1),
   mapKeys: plain("mapKeys", 1),
+  mapValues: plain("mapValues", 1),
+  /** Whole numbers as ones that JSON can write plainly: exact to 2^53. */
+  reals: scalar(1, (list) => `CAST(${list}, 'Array(Float64)')`),
   /** Entries of a map, one a row, as (key, value). */
   entries: plain("arrayJoin", 1),
   arrayDistinct: plain("arrayDistinct", 1),

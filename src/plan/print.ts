@@ -8,9 +8,13 @@ export function printSelect(select: Select, indent = ""): string {
   const add = (word: string, text: string): number => lines.push(`${indent}  ${word.padEnd(8)} ${text}`);
   if (select.time !== undefined)
     add("time", `${printTime(select.time.fromUnixNano)} .. ${printTime(select.time.toUnixNano)}`);
-  if (select.where !== undefined)
-    for (const [index, part] of (select.where.kind === "and" ? select.where.of : [select.where]).entries())
-      add(index === 0 ? "where" : "  and", printPredicate(part));
+  for (const [word, of] of [
+    ["place", select.place],
+    ["where", select.where],
+  ] as const)
+    if (of !== undefined)
+      for (const [index, part] of (of.kind === "and" ? of.of : [of]).entries())
+        add(index === 0 ? word : "  and", printPredicate(part));
   for (const [index, column] of select.columns.entries()) {
     const value = printExpression(column.value);
     add(index === 0 ? "columns" : "", value === column.as ? value : `${column.as} := ${value}`);

@@ -85,6 +85,11 @@ export interface Select {
   /** Restricts the table's time column; a Select over a Select leaves it to the inner one. */
   readonly time: TimeRange | undefined;
   readonly where: Predicate | undefined;
+  /**
+   * What few rows of the table meet, told by columns of its sorting key: asked before `where`, and only for the rows that
+   * meet it is anything else read. Both must hold.
+   */
+  readonly place?: Predicate;
   readonly columns: readonly SelectColumn[];
   /** Names of `columns` to group by; the others are then aggregates. Empty with aggregates: one row. */
   readonly groupBy: readonly string[];

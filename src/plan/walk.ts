@@ -32,6 +32,7 @@ export function mapSelect(of: Select, change: (leaf: Expression) => Expression):
   return {
     ...of,
     where: of.where === undefined ? undefined : mapPredicate(of.where, change),
+    ...(of.place === undefined ? {} : { place: mapPredicate(of.place, change) }),
     columns: of.columns.map((column) => ({ ...column, value: mapExpression(column.value, change) })),
     having: of.having === undefined ? undefined : mapPredicate(of.having, change),
     orderBy: of.orderBy.map((order) => ({ ...order, by: mapExpression(order.by, change) })),

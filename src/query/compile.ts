@@ -43,6 +43,7 @@ function compileLevel(
     return found;
   };
   const conditions: string[] = [];
+  let place = "";
   let source: string;
   let scope: Scope;
   if (typeof select.from === "string") {
@@ -56,7 +57,12 @@ function compileLevel(
     };
     conditions.push(`tenant = ${parameters.add(select.tenant)}`);
     if (select.time !== undefined) conditions.push(...timeConditions(table, select.time, parameters));
+    if (select.place !== undefined) {
+      const first = [...conditions.splice(0), predicateSql(select.place, scope, parameters)];
+      place = ` PREWHERE ${first.join(" AND ")}`;
+    }
   } else {
+    if (select.place !== undefined) throw new Error("only a table has places");
     if (select.from.tenant !== select.tenant) throw new Error("a Select reads its inner Select as the same tenant");
     if (select.time !== undefined) throw new Error("the inner Select holds the time range");
     const inner = compileLevel(select.from, depth + 1, parameters);
@@ -74,7 +80,7 @@ function compileLevel(
   }
   if (select.where !== undefined) conditions.push(predicateSql(select.where, scope, parameters));
   const columns = select.columns.map(({ as, value }) => `${expressionSql(value, scope, parameters)} AS ${named(as)}`);
-  let sql = `SELECT ${columns.join(", ")} FROM ${source}`;
+  let sql = `SELECT ${columns.join(", ")} FROM ${source}${place}`;
   if (conditions.length > 0) sql += ` WHERE ${conditions.join(" AND ")}`;
   if (select.groupBy.length > 0) sql += ` GROUP BY ${select.groupBy.map(named).join(", ")}`;
   if (select.having !== undefined) sql += ` HAVING ${predicateSql(select.having, scope, parameters)}`;
@@ -165,10 +171,24 @@ function predicateSql(of: Predicate, scope: Scope, parameters: Parameters): stri
     case "match":
       return `match(${expressionSql(of.left, scope, parameters)}, ${parameters.add(of.pattern)})`;
     case "phrase":
-      return `hasPhrase(lower(${expressionSql(of.left, scope, parameters)}), ${parameters.add(lowerAscii(of.text))})`;
+      return phraseSql(expressionSql(of.left, scope, parameters), lowerAscii(of.text), parameters);
     case "exists":
       return `${expressionSql(of.left, scope, parameters)} != ''`;
   }
+}
+
+/** A word of this length is rarely a part of others, so that looking for it first is worth its while. */
+const TELLING_WORD = 6;
+
+/**
+ * hasPhrase takes words apart, 140 ns for a line of a hundred bytes; looking for the longest word's letters takes 60, and
+ * most lines do not have them. Parts whose text index is not built yet are read that way.
+ */
+function phraseSql(left: string, text: string, parameters: Parameters): string {
+  const phrase = `hasPhrase(lower(${left}), ${parameters.add(text)})`;
+  const [longest = ""] = (text.match(/[a-z0-9]+/g) ?? []).sort((a, b) => b.length - a.length);
+  if (longest.length < TELLING_WORD) return phrase;
+  return `(positionCaseInsensitive(${left}, ${parameters.add(longest)}) > 0 AND ${phrase})`;
 }
 
 /** Values by parameter name; a value asked for twice is bound once. */

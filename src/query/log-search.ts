@@ -3,7 +3,7 @@ import type { Expression, Predicate, TimeRange } from "#plan/select.ts";
 import { Failure } from "#runtime/failure.ts";
 import type { Frame } from "./frame.ts";
 import type { Question } from "./question.ts";
-import { beyond, findPageSpan, including } from "./time-page.ts";
+import { findPage } from "./time-page.ts";
 
 export type LogOrder = "newest" | "oldest";
 
@@ -90,27 +90,29 @@ export const LOG_COLUMNS = [
 /**
  * Log lines by time, a page at a time, exact under equal timestamps.
  *
- * First the narrow question: between which times does the page lie? Only times and what the filters need are read, in windows
- * that grow from the end that is shown first. Then the rows of that time are read whole, and only they are hashed and sorted.
+ * First the narrow question: where does the page lie (time-page.ts)? Then the rows there are read whole, and only they are
+ * hashed and sorted.
  */
 export async function searchLogs(question: Question, search: LogSearch): Promise<FoundLogs> {
   const { order, limit, after } = search;
   const wanted = limit + 1 + (after?.equal ?? 0);
   const newestFirst = order === "newest";
-  const at = after === undefined ? undefined : BigInt(after.time);
-  const found = await findPageSpan(
-    question,
-    beyond(search.range, at, newestFirst),
-    { from: "logs", timeColumn: "time", where: search.where, newestFirst },
-    limit + 1,
-  );
-  const span = at === undefined ? found : including(found, at);
-  if (span === undefined) return { logs: [], next: null };
+  const place = await findPage(question, {
+    from: "logs",
+    timeColumn: "time",
+    range: search.range,
+    where: search.where,
+    newestFirst,
+    wanted: limit + 1,
+    after: after === undefined ? undefined : BigInt(after.time),
+  });
+  if (place === undefined) return { logs: [], next: null };
   const frame = await question.read(
     select({
       tenant: question.tenant,
       from: "logs",
-      time: span,
+      time: place.range,
+      place: place.where,
       where: and(
         search.where,
         after === undefined

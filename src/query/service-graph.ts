@@ -18,7 +18,7 @@ import {
 } from "#plan/expression.ts";
 import type { Expression, Predicate, Select, TimeRange } from "#plan/select.ts";
 import type { Question } from "./question.ts";
-import { wholeMinutes } from "./time.ts";
+import { passedSeconds, wholeMinutes } from "./time.ts";
 
 export type NodeKind = "service" | "database" | "queue" | "external";
 
@@ -94,7 +94,7 @@ export async function readServiceGraph(question: Question, asked: TimeRange): Pr
   );
   if (frame.rowCount === MOST_EDGES) question.markPartial();
   const services = await serviceTotals(question, wholeMinutes(range));
-  const seconds = Math.max(1, Number(range.toUnixNano - range.fromUnixNano) / 1e9);
+  const seconds = passedSeconds(range, question.nowUnixNano);
   const from = frame.strings("from");
   const kind = frame.strings("kind");
   const count = frame.numbers("count");

@@ -3,7 +3,7 @@ import { as, call, column, equals, isIn, literal, select, test } from "#plan/exp
 import type { Predicate, TimeRange } from "#plan/select.ts";
 import type { Question } from "./question.ts";
 import { type SparklineValues, sparkline } from "./sparkline.ts";
-import { type Buckets, roundBuckets, wholeMinutes } from "./time.ts";
+import { type Buckets, passedSeconds, roundBuckets, wholeMinutes } from "./time.ts";
 
 const MINUTE_NS = 60_000_000_000n;
 const DAY_NS = 86_400_000_000_000n;
@@ -106,16 +106,19 @@ export async function listServices(
   where?: Predicate,
 ): Promise<readonly ServiceSummary[]> {
   const whole = wholeMinutes(range);
-  const seconds = Number(whole.toUnixNano - whole.fromUnixNano) / 1e9;
+  const seconds = passedSeconds(whole, question.nowUnixNano);
   const buckets = roundBuckets(whole, SPARKLINE_POINTS, MINUTE_NS);
   const shifted = (by: bigint): TimeRange => ({
     fromUnixNano: whole.fromUnixNano - by,
     toUnixNano: whole.toUnixNano - by,
   });
   const one: Buckets = { startUnixNano: 0n, stepNs: MINUTE_NS * 100_000_000n, count: 1 };
-  const now = await tallyServices(question, whole, buckets, where);
-  const dayBefore = await tallyServices(question, shifted(DAY_NS), one, where);
+  const [now, dayBefore] = await Promise.all([
+    tallyServices(question, whole, buckets, where),
+    tallyServices(question, shifted(DAY_NS), one, where),
+  ]);
   const length = whole.toUnixNano - whole.fromUnixNano;
+  const lengthSeconds = Number(length) / 1e9;
   const before =
     dayBefore.size > 0 || length >= DAY_NS ? dayBefore : await tallyServices(question, shifted(length), one, where);
   return [...now]
@@ -133,7 +136,7 @@ export async function listServices(
           earlier === undefined || earlier.count === 0
             ? null
             : {
-                ratePerSecond: earlier.count / seconds,
+                ratePerSecond: earlier.count / lengthSeconds,
                 errorRatio: earlier.errors / earlier.count,
                 p95Ns: logBucketQuantile(earlier.durations, 0.95),
               },

@@ -3,7 +3,7 @@ import { and, as, call, column, descending, equals, isIn, literal, output, selec
 import type { Predicate, TimeRange } from "#plan/select.ts";
 import type { Question } from "./question.ts";
 import { type SparklineValues, sparkline } from "./sparkline.ts";
-import { roundBuckets, wholeMinutes } from "./time.ts";
+import { passedSeconds, roundBuckets, wholeMinutes } from "./time.ts";
 
 /** One entry of the API's Operations. */
 export interface OperationSummary {
@@ -63,7 +63,7 @@ export async function listOperations(
       limit: 200_000,
     }),
   );
-  const seconds = Number(range.toUnixNano - range.fromUnixNano) / 1e9;
+  const seconds = passedSeconds(range, question.nowUnixNano);
   const stepS = Number(buckets.stepNs) / 1e9;
   const lines = new Map<string, (number | null)[]>();
   const trendKind = trend.strings("kind");

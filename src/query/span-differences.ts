@@ -7,14 +7,13 @@ import {
   compare,
   descending,
   equals,
-  isIn,
   literal,
   or,
   output,
   select,
   test,
 } from "#plan/expression.ts";
-import type { Expression, Predicate, SelectColumn, TimeRange } from "#plan/select.ts";
+import type { Expression, Predicate, TimeRange } from "#plan/select.ts";
 import type { Question } from "./question.ts";
 import { parseResource } from "./resource.ts";
 import { timeSlices } from "./time-slices.ts";
@@ -55,73 +54,93 @@ export interface DifferencesAsked {
 
 /** Fewer rows than this on a side say little. */
 const FEW = 30;
-/** Rows of a side that are looked at to learn which keys are worth counting. */
-const SAMPLED = 40_000;
+/** Rows of a side that are looked at: shares are then told to half a percent. Of more, a sample is. */
+const MOST_COUNTED = 50_000;
 /** A key with more values than this is an id, a time or a measurement. */
 const MOST_VALUES = 500;
 /** As is one whose values are mostly different: distinct values as a share of the rows that have it. */
 const NEARLY_UNIQUE = 0.5;
-const MOST_KEYS = 300;
 const MOST_OPERATIONS = 100;
 const MOST_COMBINATIONS = 50_000;
 
 /**
- * What tells the rows inside a selection from the rest, over every matching row.
- *
- * A sample says which attribute keys are worth counting; then every row counts: what is told by few distinct combinations
- * (resource, service, name, kind, status) is counted by these, attributes by key and value. Ranked by what is certain: the
- * end of the 95% interval of the difference of shares that is nearer to none.
+ * What tells the rows inside a selection from the rest: every field by its values, on up to fifty thousand rows of each side; of
+ * more on a sample, whose size is what the intervals are computed from. How many rows each side has is counted exactly. Ranked
+ * by what is certain: the end of the 95% interval of the difference of shares that is nearer to none.
  */
-export async function rankDifferences(question: Question, asked: DifferencesAsked): Promise<RankedDifferences> {
-  const operations = asked.sameOperations ? await insideOperations(question, asked) : undefined;
-  const sides: Sides = { range: asked.range, where: and(asked.where, operations), inside: asked.inside };
-  const counts = new ValueCounts();
-  const { insideCount, outsideCount } = await countCombinations(question, sides, counts);
+export async function rankDifferences(
+  question: Question,
+  asked: DifferencesAsked,
+  mostCounted: number = MOST_COUNTED,
+): Promise<RankedDifferences> {
+  const everywhere: Sides = { range: asked.range, where: asked.where, inside: asked.inside };
+  let { inside, outside } = await countSides(question, everywhere);
+  let sides = everywhere;
+  if (asked.sameOperations && inside.rows > 0) {
+    const operations = await insideOperations(question, everywhere, inside, mostCounted);
+    if (operations !== undefined) {
+      sides = { ...everywhere, where: and(asked.where, operations) };
+      ({ inside, outside } = await countSides(question, sides));
+    }
+  }
   const few =
-    insideCount < FEW
-      ? `Only ${insideCount} ${insideCount === 1 ? "row is" : "rows are"} selected: under ${FEW}, differences say little.`
-      : outsideCount < FEW
-        ? `Only ${outsideCount} ${outsideCount === 1 ? "row is" : "rows are"} left to compare with: under ${FEW}, differences say little.`
+    inside.rows < FEW
+      ? `Only ${inside.rows} ${inside.rows === 1 ? "row is" : "rows are"} selected: under ${FEW}, differences say little.`
+      : outside.rows < FEW
+        ? `Only ${outside.rows} ${outside.rows === 1 ? "row is" : "rows are"} left to compare with: under ${FEW}, differences say little.`
         : null;
-  if (insideCount === 0 || outsideCount === 0) return { insideCount, outsideCount, note: few, differences: [] };
-  await Promise.all([
-    countableKeys(question, sides, insideCount + outsideCount).then((keys) =>
-      countAttributes(question, sides, keys, counts),
-    ),
-    ...(asked.leaveOut.has("event") ? [] : [countField(question, sides, "event", EVENT, counts)]),
-    ...(asked.leaveOut.has("status_message")
-      ? []
-      : [countField(question, sides, "status_message", column("status_message"), counts)]),
+  const totals = { insideCount: inside.rows, outsideCount: outside.rows };
+  if (inside.rows === 0 || outside.rows === 0) return { ...totals, note: few, differences: [] };
+  const counts = new ValueCounts();
+  const [countedInside, countedOutside] = await Promise.all([
+    countSide(question, sides, "inside", inside, mostCounted, asked.leaveOut, counts),
+    countSide(question, sides, "outside", outside, mostCounted, asked.leaveOut, counts),
   ]);
-  const total = insideCount + outsideCount;
-  const ranked = counts.all().flatMap(({ field, value, inside, all }): RankedDifference[] => {
-    if (value === "" || asked.leaveOut.has(field)) return [];
-    const covered = counts.rowsOf(field);
-    if (isIdentifier(counts.valuesOf(field), covered)) return [];
-    const outside = all - inside;
-    const interval = proportionDifference(inside, insideCount, outside, outsideCount);
-    if (interval.difference === 0) return [];
-    return [
-      {
-        field,
-        value,
-        insideCount: inside,
-        outsideCount: outside,
-        insideShare: inside / insideCount,
-        outsideShare: outside / outsideCount,
-        ...interval,
-        coverage: Math.min(1, covered / total),
-      },
-    ];
-  });
-  ranked.sort(
+  const isSample = countedInside < inside.rows || countedOutside < outside.rows;
+  if (isSample) question.markPartial();
+  const ranked = rank(counts, asked.leaveOut, [countedInside, countedOutside], [inside.rows, outside.rows]).sort(
     (a, b) =>
       certain(b) - certain(a) ||
       Math.abs(b.difference) - Math.abs(a.difference) ||
       b.difference - a.difference ||
       (a.field < b.field ? -1 : 1),
   );
-  return { insideCount, outsideCount, note: few, differences: ranked.slice(0, asked.limit) };
+  const sampled = isSample
+    ? `Counted on ${countedInside} of the ${inside.rows} selected and ${countedOutside} of the ${outside.rows} other rows; the intervals are those of this sample.`
+    : null;
+  return { ...totals, note: few ?? sampled, differences: ranked.slice(0, asked.limit) };
+}
+
+/** Differences of what was counted on `counted` rows of each side, told for `all` of them. */
+function rank(
+  counts: ValueCounts,
+  leaveOut: ReadonlySet<string>,
+  [countedInside, countedOutside]: readonly [number, number],
+  [allInside, allOutside]: readonly [number, number],
+): RankedDifference[] {
+  if (countedInside === 0 || countedOutside === 0) return [];
+  return counts.all().flatMap(({ field, value, inside, all }): RankedDifference[] => {
+    if (value === "" || leaveOut.has(field)) return [];
+    const { inside: coveredInside, all: covered } = counts.rowsOf(field);
+    if (isIdentifier(counts.valuesOf(field), covered)) return [];
+    const outside = all - inside;
+    const interval = proportionDifference(inside, countedInside, outside, countedOutside);
+    if (interval.difference === 0) return [];
+    const having =
+      (coveredInside / countedInside) * allInside + ((covered - coveredInside) / countedOutside) * allOutside;
+    return [
+      {
+        field,
+        value,
+        insideCount: Math.round((inside / countedInside) * allInside),
+        outsideCount: Math.round((outside / countedOutside) * allOutside),
+        insideShare: inside / countedInside,
+        outsideShare: outside / countedOutside,
+        ...interval,
+        coverage: Math.min(1, having / (allInside + allOutside)),
+      },
+    ];
+  });
 }
 
 /** The rows compared: those of a range that meet `where`, on either side of `inside`. */
@@ -141,13 +160,16 @@ interface ValueCount {
 /** Rows by field and value. */
 class ValueCounts {
   readonly #counts = new Map<string, ValueCount>();
-  readonly #rows = new Map<string, number>();
+  readonly #rows = new Map<string, { inside: number; all: number }>();
   readonly #values = new Map<string, number>();
 
   add(field: string, value: string, inside: number, all: number): void {
     if (value === "") return;
     const key = JSON.stringify([field, value]);
-    this.#rows.set(field, (this.#rows.get(field) ?? 0) + all);
+    const rows = this.#rows.get(field) ?? { inside: 0, all: 0 };
+    this.#rows.set(field, rows);
+    rows.inside += inside;
+    rows.all += all;
     const known = this.#counts.get(key);
     if (known === undefined) {
       this.#counts.set(key, { field, value, inside, all });
@@ -163,8 +185,8 @@ class ValueCounts {
   }
 
   /** Rows that have the field. */
-  rowsOf(field: string): number {
-    return this.#rows.get(field) ?? 0;
+  rowsOf(field: string): { readonly inside: number; readonly all: number } {
+    return this.#rows.get(field) ?? { inside: 0, all: 0 };
   }
 
   valuesOf(field: string): number {
@@ -181,16 +203,21 @@ function isIdentifier(distinct: number, rows: number): boolean {
   return distinct > MOST_VALUES || (distinct > 20 && distinct > NEARLY_UNIQUE * rows);
 }
 
-const IN = (sides: Sides): SelectColumn => as("inside", call("countIf", test(sides.inside)));
+/** Later than any time that can be stored. */
+const NEVER = 2n ** 62n;
 const EVENT = call("arrayJoin", call("arrayDistinct", column("events.name")));
 
-/** Counts what few distinct combinations tell, and by the way the rows of both sides. */
-async function countCombinations(
+/** How many rows one side has, and when. */
+interface Side {
+  readonly rows: number;
+  readonly range: TimeRange;
+}
+
+async function countSides(
   question: Question,
   sides: Sides,
-  counts: ValueCounts,
-): Promise<{ insideCount: number; outsideCount: number }> {
-  const fields = ["service", "name", "kind", "status", "scope"] as const;
+): Promise<{ readonly inside: Side; readonly outside: Side }> {
+  const time = call("unixNano", column("start_time"));
   const frame = await question.read(
     select({
       tenant: question.tenant,
@@ -198,14 +225,77 @@ async function countCombinations(
       time: sides.range,
       where: sides.where,
       columns: [
+        as("inside", call("countIf", test(sides.inside))),
+        as("all", call("count")),
+        as("first", call("text", call("min", time))),
+        as("last", call("text", call("max", time))),
+        as("firstInside", call("text", call("min", call("if", test(sides.inside), time, literal(NEVER))))),
+        as("lastInside", call("text", call("max", call("if", test(sides.inside), time, literal(0n))))),
+      ],
+      limit: 1,
+    }),
+  );
+  const within = (first: string, last: string): TimeRange => ({
+    fromUnixNano: BigInt(frame.strings(first)[0]!),
+    toUnixNano: BigInt(frame.strings(last)[0]!) + 1n,
+  });
+  const inside = frame.numbers("inside")[0]!;
+  return {
+    inside: { rows: inside, range: within("firstInside", "lastInside") },
+    outside: { rows: frame.numbers("all")[0]! - inside, range: within("first", "last") },
+  };
+}
+
+/** Counts the fields of one side, of all its rows or a sample; answers of how many. */
+async function countSide(
+  question: Question,
+  sides: Sides,
+  which: "inside" | "outside",
+  side: Side,
+  mostCounted: number,
+  leaveOut: ReadonlySet<string>,
+  counts: ValueCounts,
+): Promise<number> {
+  // What the condition cannot tell (a text that is no number) is outside, as it is to countIf.
+  const ofSide =
+    which === "inside" ? sides.inside : equals(call("if", test(sides.inside), literal(1), literal(0)), literal(0));
+  const { rows, where } = await sampleOf(question, sides.range, and(sides.where, ofSide), side, mostCounted);
+  const add = (field: string, value: string, count: number): void =>
+    counts.add(field, value, which === "inside" ? count : 0, count);
+  const read = { question, range: sides.range, where, add };
+  await Promise.all([
+    countCombinations(read),
+    countAttributes(read),
+    ...(leaveOut.has("event") ? [] : [countField(read, "event", EVENT)]),
+    ...(leaveOut.has("status_message") ? [] : [countField(read, "status_message", column("status_message"))]),
+  ]);
+  return rows;
+}
+
+interface SideRead {
+  readonly question: Question;
+  readonly range: TimeRange;
+  readonly where: Predicate | undefined;
+  readonly add: (field: string, value: string, count: number) => void;
+}
+
+/** What few distinct combinations tell. */
+async function countCombinations({ question, range, where, add }: SideRead): Promise<void> {
+  const fields = ["service", "name", "kind", "status", "scope"] as const;
+  const frame = await question.read(
+    select({
+      tenant: question.tenant,
+      from: "spans",
+      time: range,
+      where,
+      columns: [
         as("resource", column("resource")),
         as("service", column("service_name")),
         as("name", column("name")),
         as("kind", column("kind")),
         as("status", column("status_code")),
         as("scope", column("scope_name")),
-        IN(sides),
-        as("all", call("count")),
+        as("rows", call("count")),
       ],
       groupBy: ["resource", ...fields],
       limit: MOST_COMBINATIONS,
@@ -213,101 +303,110 @@ async function countCombinations(
   );
   if (frame.rowCount === MOST_COMBINATIONS) question.markPartial();
   const values = fields.map((field) => frame.strings(field));
-  const insides = frame.numbers("inside");
-  const alls = frame.numbers("all");
-  let insideCount = 0;
-  let total = 0;
-  const resources = new Map<string, { inside: number; all: number }>();
+  const rows = frame.numbers("rows");
+  const resources = new Map<string, number>();
   for (const [row, resource] of frame.strings("resource").entries()) {
-    const inside = insides[row]!;
-    const all = alls[row]!;
-    insideCount += inside;
-    total += all;
-    for (const [index, field] of fields.entries()) counts.add(field, values[index]![row]!, inside, all);
-    const known = resources.get(resource) ?? { inside: 0, all: 0 };
-    known.inside += inside;
-    known.all += all;
-    resources.set(resource, known);
+    for (const [index, field] of fields.entries()) add(field, values[index]![row]!, rows[row]!);
+    resources.set(resource, (resources.get(resource) ?? 0) + rows[row]!);
   }
-  for (const [resource, { inside, all }] of resources)
-    for (const [key, value] of parseResource(resource)) counts.add(`resource.${key}`, value, inside, all);
-  return { insideCount, outsideCount: total - insideCount };
+  for (const [resource, count] of resources)
+    for (const [key, value] of parseResource(resource)) add(`resource.${key}`, value, count);
 }
 
-async function countAttributes(
-  question: Question,
-  sides: Sides,
-  keys: readonly string[],
-  counts: ValueCounts,
-): Promise<void> {
-  if (keys.length === 0) return;
+async function countAttributes({ question, range, where, add }: SideRead): Promise<void> {
   const frame = await question.read(
     select({
       tenant: question.tenant,
       from: select({
         tenant: question.tenant,
         from: "spans",
-        time: sides.range,
-        where: sides.where,
-        columns: [as("inside", test(sides.inside)), as("entry", call("entries", column("attributes")))],
+        time: range,
+        where,
+        columns: [as("entry", call("entries", column("attributes")))],
         limit: Number.MAX_SAFE_INTEGER,
       }),
-      where: isIn(call("element", column("entry"), literal(1)), keys),
       columns: [
         as("key", call("element", column("entry"), literal(1))),
         as("value", call("element", column("entry"), literal(2))),
-        as("inside", call("sum", call("int", column("inside")))),
-        as("all", call("count")),
+        as("rows", call("count")),
       ],
       groupBy: ["key", "value"],
-      orderBy: [descending(output("all"))],
-      limitBy: { count: 2 * MOST_VALUES, columns: ["key"] },
-      limit: 200_000,
+      orderBy: [descending(output("rows"))],
+      limitBy: { count: MOST_VALUES + 1, columns: ["key"] },
+      limit: MOST_COMBINATIONS,
     }),
   );
   const values = frame.strings("value");
-  const insides = frame.numbers("inside");
-  const alls = frame.numbers("all");
-  for (const [row, key] of frame.strings("key").entries())
-    counts.add(`attributes.${key}`, values[row]!, insides[row]!, alls[row]!);
+  const rows = frame.numbers("rows");
+  for (const [row, key] of frame.strings("key").entries()) add(`attributes.${key}`, values[row]!, rows[row]!);
 }
 
 /** Counts one field that most rows do not have. */
-async function countField(
+async function countField({ question, range, where, add }: SideRead, field: string, value: Expression): Promise<void> {
+  const exists: Predicate =
+    field === "event" ? compare(call("length", column("events.name")), ">", 0) : { kind: "exists", left: value };
+  const frame = await question.read(
+    select({
+      tenant: question.tenant,
+      from: "spans",
+      time: range,
+      where: and(where, exists),
+      columns: [as("value", value), as("rows", call("count"))],
+      groupBy: ["value"],
+      orderBy: [descending(output("rows"))],
+      limit: MOST_VALUES + 1,
+    }),
+  );
+  const rows = frame.numbers("rows");
+  for (const [row, each] of frame.strings("value").entries()) add(field, each, rows[row]!);
+}
+
+/** All rows of a side, or pieces of its time; where these miss what came in a burst, one row of so many. */
+async function sampleOf(
+  question: Question,
+  range: TimeRange,
+  where: Predicate | undefined,
+  side: Side,
+  mostCounted: number,
+): Promise<{ readonly rows: number; readonly where: Predicate | undefined }> {
+  const every = Math.ceil(side.rows / mostCounted);
+  if (every <= 1) return { rows: side.rows, where };
+  const count = async (sample: Predicate | undefined): Promise<number> => {
+    const frame = await question.read(
+      select({
+        tenant: question.tenant,
+        from: "spans",
+        time: range,
+        where: sample,
+        columns: [as("rows", call("count"))],
+        limit: 1,
+      }),
+    );
+    return frame.numbers("rows")[0]!;
+  };
+  const sliced = and(timeSlices("start_time", side.range, 1 / every), where);
+  const rows = await count(sliced);
+  const wanted = side.rows / every;
+  if (rows > wanted / 3 && rows < wanted * 3) return { rows, where: sliced };
+  const hash = call("hash", column("trace_id"), column("span_id"));
+  const hashed = and(equals(call("modulo", hash, literal(every)), literal(0)), where);
+  return { rows: await count(hashed), where: hashed };
+}
+
+/** The services and operations that occur inside, as a condition; undefined where they are too many to name. */
+async function insideOperations(
   question: Question,
   sides: Sides,
-  field: string,
-  value: Expression,
-  counts: ValueCounts,
-): Promise<void> {
+  inside: Side,
+  mostCounted: number,
+): Promise<Predicate | undefined> {
+  const { where } = await sampleOf(question, sides.range, and(sides.where, sides.inside), inside, mostCounted);
   const frame = await question.read(
     select({
       tenant: question.tenant,
       from: "spans",
       time: sides.range,
-      where: and(
-        sides.where,
-        field === "event" ? compare(call("length", column("events.name")), ">", 0) : { kind: "exists", left: value },
-      ),
-      columns: [as("value", value), IN(sides), as("all", call("count"))],
-      groupBy: ["value"],
-      orderBy: [descending(output("all"))],
-      limit: 2 * MOST_VALUES,
-    }),
-  );
-  const insides = frame.numbers("inside");
-  const alls = frame.numbers("all");
-  for (const [row, each] of frame.strings("value").entries()) counts.add(field, each, insides[row]!, alls[row]!);
-}
-
-/** The services and operations that occur inside, as a condition; undefined where they are too many to name. */
-async function insideOperations(question: Question, asked: DifferencesAsked): Promise<Predicate | undefined> {
-  const frame = await question.read(
-    select({
-      tenant: question.tenant,
-      from: "spans",
-      time: asked.range,
-      where: and(asked.where, asked.inside),
+      where,
       columns: [as("service", column("service_name")), as("name", column("name"))],
       groupBy: ["service", "name"],
       limit: MOST_OPERATIONS + 1,
@@ -320,54 +419,4 @@ async function insideOperations(question: Question, asked: DifferencesAsked): Pr
       .strings("service")
       .map((service, row) => and(equals(column("service_name"), service), equals(column("name"), names[row]!))!),
   );
-}
-
-/**
- * Attribute keys with few enough values to tell groups apart, by a sample: of all rows pieces of the time, of the inside,
- * which may be small and anywhere, its first rows.
- */
-async function countableKeys(question: Question, sides: Sides, total: number): Promise<readonly string[]> {
-  const slices = timeSlices("start_time", sides.range, SAMPLED / Math.max(1, total));
-  const [everywhere, inside] = await Promise.all([
-    sampledKeys(question, sides.range, and(sides.where, slices)),
-    slices === undefined ? [] : sampledKeys(question, sides.range, and(sides.where, sides.inside)),
-  ]);
-  return [...new Set([...everywhere, ...inside])].slice(0, MOST_KEYS);
-}
-
-async function sampledKeys(
-  question: Question,
-  range: TimeRange,
-  where: Predicate | undefined,
-): Promise<readonly string[]> {
-  const frame = await question.read(
-    select({
-      tenant: question.tenant,
-      from: select({
-        tenant: question.tenant,
-        from: select({
-          tenant: question.tenant,
-          from: "spans",
-          time: range,
-          where,
-          columns: [as("attributes", column("attributes"))],
-          limit: SAMPLED,
-        }),
-        columns: [as("entry", call("entries", column("attributes")))],
-        limit: Number.MAX_SAFE_INTEGER,
-      }),
-      columns: [
-        as("key", call("element", column("entry"), literal(1))),
-        as("rows", call("count")),
-        as("values", call("uniq", call("element", column("entry"), literal(2)))),
-      ],
-      groupBy: ["key"],
-      having: compare(output("values"), "<=", MOST_VALUES),
-      orderBy: [descending(output("rows"))],
-      limit: MOST_KEYS,
-    }),
-  );
-  const rows = frame.numbers("rows");
-  const values = frame.numbers("values");
-  return frame.strings("key").filter((_, row) => !isIdentifier(values[row]!, rows[row]!));
 }

@@ -1,9 +1,22 @@
-import { and, as, call, column, compare, descending, equals, literal, or, output, select } from "#plan/expression.ts";
-import type { Expression, Predicate, Select, TimeRange } from "#plan/select.ts";
+import {
+  and,
+  as,
+  call,
+  column,
+  compare,
+  descending,
+  equals,
+  isIn,
+  literal,
+  or,
+  output,
+  select,
+} from "#plan/expression.ts";
+import type { Expression, Predicate, TimeRange } from "#plan/select.ts";
 import type { Frame } from "./frame.ts";
 import type { Question } from "./question.ts";
 import { earlier, later } from "./time.ts";
-import { beyond, findPageSpan, including } from "./time-page.ts";
+import { findPage } from "./time-page.ts";
 
 export type SpanSort = "start" | "duration";
 
@@ -71,6 +84,7 @@ export async function searchSpans(question: Question, search: SpanSearch): Promi
       tenant: question.tenant,
       from: "spans",
       time: narrow.range,
+      place: narrow.place,
       where: and(
         search.where,
         narrow.where,
@@ -110,71 +124,98 @@ export async function searchSpans(question: Question, search: SpanSearch): Promi
 
 interface Narrowed {
   readonly range: TimeRange;
-  readonly where: Predicate | undefined;
+  readonly place?: Predicate;
+  readonly where?: Predicate;
 }
 
 async function byStart(question: Question, search: SpanSearch): Promise<Narrowed | undefined> {
-  const at = search.after === undefined ? undefined : BigInt(search.after.key);
-  const found = await findPageSpan(
-    question,
-    beyond(search.range, at, true),
-    { from: "spans", timeColumn: "start_time", where: search.where, newestFirst: true },
-    search.limit + 1,
-  );
-  const range = at === undefined ? found : including(found, at);
-  return range === undefined ? undefined : { range, where: undefined };
+  const found = await findPage(question, {
+    from: "spans",
+    timeColumn: "start_time",
+    range: search.range,
+    where: search.where,
+    newestFirst: true,
+    wanted: search.limit + 1,
+    after: search.after === undefined ? undefined : BigInt(search.after.key),
+  });
+  return found === undefined ? undefined : { range: found.range, place: found.where };
 }
 
-/** First only durations, times and names of the services, to know which rows to read whole. */
+/** Spans of one duration that are looked for by their times; of more, every duration is read. */
+const MOST_EQUAL = 2_000;
+
+/** First only durations, times and services, to know which rows to read whole. */
 async function byDuration(question: Question, search: SpanSearch): Promise<Narrowed | undefined> {
   const { limit, after, range } = search;
-  const asked: Select = select({
-    tenant: question.tenant,
-    from: "spans",
-    time: range,
-    where: and(
-      search.where,
-      after === undefined ? undefined : compare(column("duration_nano"), "<", BigInt(after.key)),
-    ),
-    columns: [
-      as("duration", call("text", column("duration_nano"))),
-      as("time", call("unixNanoText", column("start_time"))),
-      as("service", column("service_name")),
-    ],
-    orderBy: [descending(column("duration_nano"))],
-    limit: limit + 1,
-  });
-  const frame = await question.read(asked);
-  const durations = frame.strings("duration");
-  const least = durations.at(-1);
-  // Rows as long as the page's last or the last page's may be more than were asked for: all of them compete by hash.
-  if (after !== undefined || least === undefined)
-    return after === undefined && least === undefined
-      ? undefined
-      : { range, where: least === undefined ? undefined : compare(column("duration_nano"), ">=", BigInt(least)) };
-  const shortest = durations.filter((duration) => duration === least).length;
+  const slowest = await readPlaces(
+    question,
+    search,
+    after === undefined ? undefined : compare(column("duration_nano"), "<", BigInt(after.key)),
+    limit + 1,
+  );
+  const least = slowest.at(-1)?.duration ?? after?.key;
+  if (least === undefined) return undefined;
   const where = compare(column("duration_nano"), ">=", BigInt(least));
-  if (shortest > 1 && durations.length > limit) return { range, where };
-  const times = frame.strings("time").map(BigInt);
+  // Rows as long as the page's last or the last page's may be more than were asked for: all of them compete by hash.
+  const isCut = slowest.length > limit && slowest.filter(({ duration }) => duration === least).length > 1;
+  const equal = [...(isCut ? [BigInt(least)] : []), ...(after === undefined ? [] : [BigInt(after.key)])];
+  if (equal.length > 0) {
+    const more = await readPlaces(question, search, isIn(column("duration_nano"), equal), MOST_EQUAL);
+    if (more.length === MOST_EQUAL) return { range, where };
+    slowest.push(...more);
+  }
+  if (slowest.length === 0) return undefined;
+  const times = slowest.map(({ time }) => time);
   const timesOf = new Map<string, Set<bigint>>();
-  for (const [row, service] of frame.strings("service").entries())
-    timesOf.set(service, (timesOf.get(service) ?? new Set()).add(times[row]!));
+  for (const { service, time } of slowest) timesOf.set(service, (timesOf.get(service) ?? new Set()).add(time));
   return {
     range: { fromUnixNano: times.reduce(earlier), toUnixNano: times.reduce(later) + 1n },
-    where: and(
-      where,
-      or(
-        ...[...timesOf].map(
-          ([service, of]) =>
-            and(equals(column("service_name"), service), {
-              kind: "in-times",
-              left: column("start_time"),
-              unixNanos: [...of],
-            })!,
-        ),
+    place: or(
+      ...[...timesOf].map(
+        ([service, of]) =>
+          and(equals(column("service_name"), service), {
+            kind: "in-times",
+            left: column("start_time"),
+            unixNanos: [...of],
+          })!,
       ),
     ),
+    where,
   };
+}
+
+interface Place {
+  readonly duration: string;
+  readonly time: bigint;
+  readonly service: string;
+}
+
+async function readPlaces(
+  question: Question,
+  search: SpanSearch,
+  where: Predicate | undefined,
+  limit: number,
+): Promise<Place[]> {
+  const frame = await question.read(
+    select({
+      tenant: question.tenant,
+      from: "spans",
+      time: search.range,
+      where: and(search.where, where),
+      columns: [
+        as("duration", call("text", column("duration_nano"))),
+        as("time", call("unixNanoText", column("start_time"))),
+        as("service", column("service_name")),
+      ],
+      orderBy: [descending(column("duration_nano"))],
+      limit,
+    }),
+  );
+  const times = frame.strings("time");
+  const services = frame.strings("service");
+  return frame
+    .strings("duration")
+    .map((duration, row) => ({ duration, time: BigInt(times[row]!), service: services[row]! }));
 }
 
 /** Rows of SPAN_COLUMNS. */

@@ -108,3 +108,9 @@ export function wholeMinutes(range: TimeRange): TimeRange {
     toUnixNano: ((range.toUnixNano + MINUTE_NS - 1n) / MINUTE_NS) * MINUTE_NS,
   };
 }
+
+/** Seconds of a range that have passed by now, at least one: a rate over minutes that are not over yet would be too low. */
+export function passedSeconds(range: TimeRange, nowUnixNano: bigint): number {
+  const end = range.fromUnixNano < nowUnixNano && nowUnixNano < range.toUnixNano ? nowUnixNano : range.toUnixNano;
+  return Math.max(1, Number(end - range.fromUnixNano) / 1e9);
+}

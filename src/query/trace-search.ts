@@ -13,7 +13,8 @@ import {
   output,
   select,
 } from "#plan/expression.ts";
-import type { Expression, Predicate, Select, TimeRange } from "#plan/select.ts";
+import type { Expression, Predicate, Select, SelectColumn, TimeRange } from "#plan/select.ts";
+import type { Frame } from "./frame.ts";
 import type { Question } from "./question.ts";
 import { earlier, later } from "./time.ts";
 
@@ -61,8 +62,8 @@ export interface FoundTraces {
 }
 
 const DAY_NS = 86_400_000_000_000n;
-/** Parts of the range that are looked at, newest first, before all of it: most pages end in the first. */
-const WINDOWS = [256n, 16n, 1n];
+/** The part of the range that is looked at first, the newest: most pages end there. */
+const FIRST_PART = 256n;
 
 /**
  * Traces with a span in the range that meets every filter, a page at a time.
@@ -72,10 +73,10 @@ const WINDOWS = [256n, 16n, 1n];
  * key is the whole trace's, from the `traces` summary.
  */
 export async function searchTraces(question: Question, search: TraceSearch): Promise<FoundTraces> {
-  const keys =
+  const { keys, matches: known } =
     search.sort === "start" && search.minDurationNs === undefined
       ? await newest(question, search)
-      : await ranked(question, search);
+      : { keys: await ranked(question, search), matches: undefined };
   const page = keys.slice(0, search.limit);
   const more = keys.length > search.limit;
   const last = page.at(-1);
@@ -84,7 +85,7 @@ export async function searchTraces(question: Question, search: TraceSearch): Pro
   const matches =
     search.where === undefined
       ? undefined
-      : await bestMatches(question, within(search.range, [...summaries.values()]), search.where, ids);
+      : (known ?? (await bestMatches(question, within(search.range, [...summaries.values()]), search.where, ids)));
   return {
     traces: ids.flatMap((id) => {
       const found = summaries.get(id);
@@ -94,31 +95,44 @@ export async function searchTraces(question: Question, search: TraceSearch): Pro
   };
 }
 
-async function newest(question: Question, search: TraceSearch): Promise<readonly TracePosition[]> {
+/** With the matches, where the whole range was read anyway: a filter that few spans meet costs one pass and not two. */
+async function newest(
+  question: Question,
+  search: TraceSearch,
+): Promise<{ readonly keys: readonly TracePosition[]; readonly matches: ReadonlyMap<string, Match> | undefined }> {
   const { fromUnixNano: from, toUnixNano } = search.range;
   // Nothing newer than the page before can follow it, but a trace's key is its newest matching span: all of those are read.
   const end = search.after === undefined ? toUnixNano : earlier(toUnixNano, BigInt(search.after.key) + 1n);
-  let keys: readonly TracePosition[] = [];
-  for (const part of WINDOWS) {
-    const start = end - (end - from) / part;
-    keys = await positions(
-      question,
+  for (let part = FIRST_PART; ; ) {
+    const isWhole = part === 1n;
+    const withMatches = isWhole && search.where !== undefined;
+    const frame = await question.read(
       select({
         tenant: question.tenant,
         from: "spans",
-        time: { fromUnixNano: part === 1n ? from : start, toUnixNano },
+        time: { fromUnixNano: isWhole ? from : end - (end - from) / part, toUnixNano },
         where: and(compare(column("trace_id"), "!=", ""), search.where),
-        columns: [as("trace", column("trace_id")), as("key", call("max", call("unixNano", column("start_time"))))],
+        columns: [
+          as("trace", column("trace_id")),
+          as("key", NEWEST_START),
+          as("text", call("text", NEWEST_START)),
+          ...(withMatches ? MATCH_COLUMNS : []),
+        ],
         groupBy: ["trace"],
         having: beyond(output("key"), search.after),
         orderBy: [descending(output("key")), ascending(output("trace"))],
         limit: search.limit + 1,
       }),
     );
-    if (keys.length > search.limit) break;
+    if (isWhole || frame.rowCount > search.limit)
+      return { keys: readPositions(frame), matches: withMatches ? readMatches(frame) : undefined };
+    // As much longer as would hold a page if the rest is like this part; nothing found says that little will be.
+    const growth = frame.rowCount === 0 ? part : BigInt(Math.ceil((2 * (search.limit + 1)) / frame.rowCount));
+    part = later(1n, part / later(4n, growth));
   }
-  return keys;
 }
+
+const NEWEST_START = call("max", call("unixNano", column("start_time")));
 
 /** Keys descend, ids ascend where keys are equal. */
 function beyond(key: Expression, after: TracePosition | undefined): Predicate | undefined {
@@ -202,10 +216,12 @@ async function ranked(question: Question, search: TraceSearch): Promise<readonly
 }
 
 async function positions(question: Question, asked: Select): Promise<readonly TracePosition[]> {
-  const frame = await question.read({
-    ...asked,
-    columns: [...asked.columns, as("text", call("text", output("key")))],
-  });
+  return readPositions(
+    await question.read({ ...asked, columns: [...asked.columns, as("text", call("text", output("key")))] }),
+  );
+}
+
+function readPositions(frame: Frame): readonly TracePosition[] {
   const keys = frame.strings("text");
   return frame.strings("trace").map((traceId, row) => ({ traceId, key: keys[row]! }));
 }
@@ -283,13 +299,33 @@ function within(range: TimeRange, traces: readonly Pick<FoundTrace, "time" | "du
   return narrowed.fromUnixNano < narrowed.toUnixNano ? narrowed : range;
 }
 
-/** Of each trace the longest span that meets the filters, failed ones first. */
+type Match = NonNullable<FoundTrace["matched"]>;
+
+/** Of each trace the longest span that meets the filters, failed ones first; read beside `trace`. */
+const MATCH_COLUMNS: readonly SelectColumn[] = [
+  as("count", call("count")),
+  as(
+    "best",
+    call(
+      "argMax",
+      call(
+        "tuple",
+        column("span_id"),
+        call("text", column("service_name")),
+        call("text", column("name")),
+        call("text", column("duration_nano")),
+      ),
+      call("tuple", { kind: "test", of: equals(column("status_code"), literal("error")) }, column("duration_nano")),
+    ),
+  ),
+];
+
 async function bestMatches(
   question: Question,
   range: TimeRange,
   where: Predicate,
   ids: readonly string[],
-): Promise<Map<string, NonNullable<FoundTrace["matched"]>>> {
+): Promise<ReadonlyMap<string, Match>> {
   if (ids.length === 0) return new Map();
   const frame = await question.read(
     select({
@@ -297,32 +333,15 @@ async function bestMatches(
       from: "spans",
       time: range,
       where: and(isIn(column("trace_id"), ids), where),
-      columns: [
-        as("trace", column("trace_id")),
-        as("count", call("count")),
-        as(
-          "best",
-          call(
-            "argMax",
-            call(
-              "tuple",
-              column("span_id"),
-              call("text", column("service_name")),
-              call("text", column("name")),
-              call("text", column("duration_nano")),
-            ),
-            call(
-              "tuple",
-              { kind: "test", of: equals(column("status_code"), literal("error")) },
-              column("duration_nano"),
-            ),
-          ),
-        ),
-      ],
+      columns: [as("trace", column("trace_id")), ...MATCH_COLUMNS],
       groupBy: ["trace"],
       limit: ids.length,
     }),
   );
+  return readMatches(frame);
+}
+
+function readMatches(frame: Frame): ReadonlyMap<string, Match> {
   const counts = frame.numbers("count");
   const best = frame.nested("best");
   return new Map(

@@ -60,3 +60,29 @@ export const natives = {
   }),
   log: (text: unknown) => void currentUser<Logged>().host.log.push(String(text)),
 };
+
+/** What the body of a script logs as it stands, with stubs that answer at once. */
+export async function asWritten(body: string): Promise<string[]> {
+  const lines: string[] = [];
+  const get = (url: unknown): object => {
+    if (url === "THROW") throw new Error("net");
+    return { status: 200, url: String(url), json: () => ({ url }) };
+  };
+  const exports: { default?: () => unknown } = {};
+  const check = (value: unknown, checks: Record<string, (value: unknown) => unknown>): boolean =>
+    Object.values(checks)
+      .map((each) => (typeof each === "function" ? each(value) : each))
+      .every(Boolean);
+  new Function("exports", "http", "sleep", "check", "group", "log", body)(
+    exports,
+    { get, post: get },
+    () => undefined,
+    check,
+    (_name: string, callee: () => unknown) => callee(),
+    (text: unknown) => lines.push(String(text)),
+  );
+  await exports.default!();
+  // Until timers of 0 ms ran.
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  return lines;
+}

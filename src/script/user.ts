@@ -17,6 +17,8 @@ export interface User<Host = unknown> {
   readonly exports: Readonly<Record<string, unknown>>;
   /** The init context runs: modules are being evaluated. */
   readonly isInit: boolean;
+  /** What `Math.random` of this user calls, when it was seeded; 0 to 1. */
+  random: (() => number) | undefined;
   /** Aborted by `interrupt`; a new one for each call. */
   readonly signal: AbortSignal;
 

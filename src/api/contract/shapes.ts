@@ -17,6 +17,8 @@ export interface Problem {
   readonly remedy: string;
   readonly position?: number;
   readonly retryAfterSeconds?: number;
+  /** Of a request that failed by a mistake of the server: the same stands in its log. */
+  readonly requestId?: string;
 }
 
 /** How an answer came about; shown under every list and chart. */
@@ -159,6 +161,22 @@ export interface Operations {
   readonly statistics: Statistics;
 }
 
+/**
+ * GET /api/deploys?from&to&service: when a version of a service was first seen, as marks on charts. What ran a day before
+ * `from` already is no deploy; an earlier version that comes back is none either.
+ */
+export interface Deploys {
+  /** Oldest first. */
+  readonly deploys: readonly {
+    readonly service: string;
+    readonly version: string;
+    /** The version that was seen first before it; null where the service is as new as its version. */
+    readonly previous: string | null;
+    readonly timeMs: number;
+  }[];
+  readonly statistics: Statistics;
+}
+
 /** GET /api/service-graph */
 export interface ServiceGraph {
   readonly nodes: readonly {
@@ -238,11 +256,11 @@ export interface Heatmap {
   readonly statistics: Statistics;
 }
 
-/** GET /api/spans/differences?where&selection…: what tells the selected from the rest, over every matching row. */
+/** GET /api/spans/differences?where&selection…: what tells the selected from the rest; of very many rows by a sample. */
 export interface Differences {
   readonly insideCount: number;
   readonly outsideCount: number;
-  /** Set when there are too few rows to say anything. */
+  /** Set when there are too few rows to say anything, or what is told was counted on a sample. */
   readonly note: string | null;
   readonly differences: readonly Difference[];
   readonly statistics: Statistics;

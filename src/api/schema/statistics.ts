@@ -18,6 +18,7 @@ export const problem = z
     remedy: z.string(),
     position: z.int().optional(),
     retryAfterSeconds: z.number().optional(),
+    requestId: z.string().optional().describe("Of a mistake of the server: the same stands in its log."),
   })
   .meta({ id: "Problem", description: "RFC 9457 problem details." }) as unknown as z.ZodType<Problem>;
 

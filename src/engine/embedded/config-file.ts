@@ -23,7 +23,7 @@ export function writeConfigFile(folder: string, config: EngineConfig, memoryLimi
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const usersPath = join(folder, "users.xml");
   const path = join(folder, "config.xml");
-  writeFileSync(usersPath, usersXml(config), { mode: 0o600 });
+  writeFileSync(usersPath, usersXml(config, memoryLimitBytes), { mode: 0o600 });
   writeFileSync(path, mainXml(config, usersPath, memoryLimitBytes), { mode: 0o600 });
   return path;
 }
@@ -37,9 +37,9 @@ function mainXml(config: EngineConfig, usersPath: string, memoryLimitBytes: numb
     <max_suspicious_broken_parts_bytes>1000000000000000</max_suspicious_broken_parts_bytes>
   </merge_tree>
   <backups><allowed_path>${xml(config.backupDir)}</allowed_path></backups>
-  <!-- A merge of a wide table holds 120 MB: two at once, and none is begun while they hold half of the limit. -->
+  <!-- A merge of a wide table holds 120 MB: two at once, and none is begun while they hold a third of the limit. -->
   <background_pool_size>2</background_pool_size>
-  <merges_mutations_memory_usage_soft_limit>${Math.round(memoryLimitBytes / 2)}</merges_mutations_memory_usage_soft_limit>
+  <merges_mutations_memory_usage_soft_limit>${Math.round(memoryLimitBytes / 3)}</merges_mutations_memory_usage_soft_limit>
   <background_merges_mutations_concurrency_ratio>1</background_merges_mutations_concurrency_ratio>
   <background_common_pool_size>2</background_common_pool_size>
   <background_move_pool_size>1</background_move_pool_size>
@@ -49,7 +49,17 @@ function mainXml(config: EngineConfig, usersPath: string, memoryLimitBytes: numb
 `;
 }
 
-function usersXml(config: EngineConfig): string {
+/**
+ * How the memory is shared. The engine has one limit for everything, and where it is met whoever asks next fails: under many
+ * reads that was the INSERT. So statements together get a share, which leaves the rest to merges and caches; within it an
+ * INSERT is never the one to go (schema/ddl.ts sets its denominator to 0). When it finds no room the engine stops the read
+ * that holds most, and the INSERT waits for its memory.
+ */
+const STATEMENTS_SHARE = 0.6;
+/** How long a statement waits for what a stopped one held. */
+const MEMORY_WAIT_MICROSECONDS = 3_000_000;
+
+function usersXml(config: EngineConfig, memoryLimitBytes: number): string {
   const grants = [...config.tables, ...config.views].map(
     (name) => `<query>GRANT SELECT ON ${xml(config.database)}.${xml(name)}</query>`,
   );
@@ -63,6 +73,9 @@ function usersXml(config: EngineConfig): string {
     <compile_sort_description>0</compile_sort_description>
     <!-- Parameters are SET as text; what people write is shorter (api/routes/sql.ts). -->
     <max_query_size>${32 << 20}</max_query_size>
+    <max_memory_usage_for_user>${Math.round(memoryLimitBytes * STATEMENTS_SHARE)}</max_memory_usage_for_user>
+    <memory_overcommit_ratio_denominator>1048576</memory_overcommit_ratio_denominator>
+    <memory_usage_overcommit_max_wait_microseconds>${MEMORY_WAIT_MICROSECONDS}</memory_usage_overcommit_max_wait_microseconds>
   </default></profiles>
   <quotas><default/></quotas>
   <roles>

@@ -112,9 +112,7 @@ class EmbeddedCore implements EngineCore {
       },
       onUp: async (address) => await this.#up(address),
       onDown: () => this.#down(),
-      probe: async (timeoutMs) => {
-        await this.#client?.read({ sql: "SELECT 1" }, AbortSignal.timeout(timeoutMs));
-      },
+      probe: async (timeoutMs) => await this.#countedBytes(AbortSignal.timeout(timeoutMs)),
     });
   }
 
@@ -132,6 +130,20 @@ class EmbeddedCore implements EngineCore {
     this.#client = new ClickHouse({ ...address, database: this.#database, reader: { role: READER_ROLE } });
     const early = createSurface(this, () => this.#reachable());
     for (const hook of this.hooks) await hook(early);
+  }
+
+  /** What the engine counts as held by itself: all, but for what statements and merges hold now. */
+  async #countedBytes(signal: AbortSignal): Promise<number> {
+    const { bytes } = await this.#reachable().read(
+      {
+        sql: `SELECT sumIf(value, metric = 'MemoryTracking') - sumIf(value, metric = 'MergesMutationsMemoryTracking')
+            - (SELECT sum(memory_usage) FROM system.processes)
+          FROM system.metrics WHERE metric IN ('MemoryTracking', 'MergesMutationsMemoryTracking')`,
+        format: "TSVRaw",
+      },
+      signal,
+    );
+    return Number(Buffer.from(bytes).toString());
   }
 
   #down(): void {

@@ -9,6 +9,9 @@ import { preamble, quote, type Statement, StatementError } from "./statement.ts"
  *   settings and parameters stay. So each statement has a connection of its own (connections.ts).
  * - Nothing interrupts a query from outside but KILL from another connection, and some functions do not look
  *   (levenshteinDistance, arraySort): a query that outlives its kill is `stuck`, and only the end of the process ends it.
+ * - One limit holds all memory, and whoever asks next fails. Statements have a share in which an INSERT is spared
+ *   (config-file.ts); if one failed all the same, reads make room: for some seconds they get little memory each, and one that
+ *   needs more waits and runs then.
  * - A query occupies a thread of libuv's pool: lanes keep slow reads from holding up everything else.
  */
 export interface ExecutorOptions {
@@ -16,6 +19,7 @@ export interface ExecutorOptions {
   readonly dataDir: string;
   /** How long a killed query may go on. */
   readonly killGraceMs: number;
+  readonly memoryLimitBytes: number;
   /** Called once with a query that outlived its kill. */
   readonly onStuck: (statement: Statement) => void;
 }
@@ -28,6 +32,15 @@ const CHANGES = 3;
 const WAITING = 256;
 /** Connections opened ahead, 0.2 MB each: as many as one page of the web interface asks at once. */
 const CONNECTIONS_AHEAD = 6;
+/**
+ * How long reads make room after the last INSERT that found none (a load is several, and comes again after a pause), and what
+ * share of the limit each gets meanwhile.
+ */
+const MAKE_ROOM_MS = 5_000;
+const MODEST_SHARE = 1 / 32;
+const MODEST_ATTEMPTS = 40;
+const MODEST_PAUSE_MS = 100;
+const NO_MEMORY = 241;
 /** `max_execution_time` is checked between blocks; a query that does not reach the next one is killed this much later. */
 const DEADLINE_SLACK_MS = 1_000;
 
@@ -38,6 +51,8 @@ export class Executor {
   readonly #changes = new Lane(CHANGES, WAITING);
   readonly #running = new Set<Promise<unknown>>();
   readonly #connections: Connections;
+  /** While reads make room: resolves when that is over. */
+  #room: { readonly over: Promise<void>; readonly timer: NodeJS.Timeout } | undefined;
   #closed = false;
 
   constructor(options: ExecutorOptions) {
@@ -47,13 +62,66 @@ export class Executor {
 
   /** Runs one statement; the signal kills it. */
   async run(statement: Statement, signal: AbortSignal): Promise<ChdbResult> {
+    const lane = this.#laneOf(statement);
+    if (lane === this.#reads) return await this.#read(statement, signal);
+    if (lane !== this.#inserts) return await this.#inLane(lane, statement, signal);
+    try {
+      return await this.#inLane(lane, statement, signal);
+    } catch (error) {
+      if (isMemoryError(error)) this.#makeRoom();
+      throw error;
+    }
+  }
+
+  async #read(statement: Statement, signal: AbortSignal): Promise<ChdbResult> {
+    for (let attempt = 1; ; attempt++) {
+      const room = this.#room;
+      try {
+        return await this.#inLane(this.#reads, room === undefined ? statement : this.#modest(statement), signal);
+      } catch (error) {
+        if (room === undefined || !isMemoryError(error) || signal.aborted) throw error;
+        // Its own limit: it is no modest one, and runs when there is room again.
+        if (/Query memory limit|\(for query\)/.test(error.message)) await untilAborted(room.over, signal);
+        // What others still hold comes free soon: a modest read, such as the loader's, need not wait for the end.
+        else if (attempt < MODEST_ATTEMPTS)
+          await untilAborted(Promise.race([room.over, pause(MODEST_PAUSE_MS)]), signal);
+        else throw error;
+      }
+    }
+  }
+
+  async #inLane(lane: Lane, statement: Statement, signal: AbortSignal): Promise<ChdbResult> {
     if (this.#closed) throw new StatementError("Code: 236. DB::Exception: The engine is stopping. (ABORTED)");
-    const leave = await this.#laneOf(statement).enter(signal);
+    const leave = await lane.enter(signal);
     try {
       return await this.#tracked(this.#supervised(statement, signal));
     } finally {
       leave();
     }
+  }
+
+  #modest(statement: Statement): Statement {
+    const modest = Math.round(this.#options.memoryLimitBytes * MODEST_SHARE);
+    const asked = Number(statement.settings.get("max_memory_usage") ?? 0);
+    if (asked > 0 && asked <= modest) return statement;
+    return { ...statement, settings: new Map([...statement.settings, ["max_memory_usage", String(modest)]]) };
+  }
+
+  #makeRoom(): void {
+    if (this.#room !== undefined) {
+      this.#room.timer.refresh();
+      return;
+    }
+    let end = (): void => undefined;
+    const over = new Promise<void>((resolve) => {
+      end = () => {
+        this.#room = undefined;
+        resolve();
+      };
+    });
+    const timer = setTimeout(() => end(), MAKE_ROOM_MS);
+    timer.unref();
+    this.#room = { over, timer };
   }
 
   #laneOf({ settings, sql }: Statement): Lane {
@@ -134,4 +202,24 @@ export class Executor {
       throw new StatementError(error instanceof Error ? error.message : String(error));
     }
   }
+}
+
+function isMemoryError(error: unknown): error is StatementError {
+  return error instanceof StatementError && error.code === NO_MEMORY;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Rejects when the signal aborts first. */
+async function untilAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const abort = (): void => reject(cancelled());
+    signal.addEventListener("abort", abort, { once: true });
+    void promise.then(() => {
+      signal.removeEventListener("abort", abort);
+      resolve();
+    });
+  });
 }

@@ -38,6 +38,7 @@ async function start(order: StartOrder): Promise<void> {
     chdb,
     dataDir: order.dataDir,
     killGraceMs: order.killGraceMs,
+    memoryLimitBytes: order.memoryLimitBytes,
     onStuck: ({ sql }) => {
       process.send?.({ type: "stuck", sql: sql.slice(0, 500) } satisfies HostReport, () => dieNow());
     },

@@ -7,7 +7,9 @@ import { createInterface } from "node:readline";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { isFailure } from "#runtime/failure.ts";
 import type { Engine } from "../engine.ts";
+import { Readiness } from "../readiness.ts";
 import { builtHostScript, openTestEngine } from "../test-engine.ts";
+import { Supervisor } from "./supervisor.ts";
 
 let dataDir: string;
 beforeEach(() => {
@@ -61,6 +63,35 @@ describe("supervision", () => {
     });
     while (engine.status().restarts < 2) await new Promise((resolve) => setImmediate(resolve));
     expect(engine.status().lastFailure).toMatch(/used \d+ bytes of memory, over 10000000/);
+  }, 60_000);
+
+  it("restarts the engine when it counts far more memory than it has, and not for an honest count", async () => {
+    const readiness = new Readiness();
+    const counts = { of: 1e6, asked: 0 };
+    await using supervisor = new Supervisor({
+      readiness,
+      hostScript: builtHostScript(),
+      dataDir: join(dataDir, "clickhouse"),
+      runRoot: join(dataDir, "run"),
+      memoryLimitBytes: 400_000_000,
+      ownMemoryLimitBytes: 1e9,
+      killGraceMs: 1000,
+      startTimeoutMs: 60_000,
+      config: { database: "traceo", tables: [], views: [], backupDir: join(dataDir, "backup") },
+      onUp: () => Promise.resolve(),
+      onDown: () => undefined,
+      probe: () => {
+        counts.asked++;
+        return Promise.resolve(counts.of);
+      },
+      watch: { everyMs: 10, probeEvery: 1 },
+    });
+    await supervisor.start();
+    while (counts.asked < 10) await new Promise((resolve) => setImmediate(resolve));
+    expect(readiness.restarts).toBe(0);
+    counts.of = 350e6;
+    while (readiness.restarts < 1) await new Promise((resolve) => setImmediate(resolve));
+    expect(readiness.lastFailure).toMatch(/counted 350000000 bytes of memory as held and had \d+/);
   }, 60_000);
 
   it("restarts the engine when it does not answer any more", async () => {

@@ -34,8 +34,11 @@ export interface SupervisorOptions {
   /** Runs when a child accepts statements, before it is `ready`. An error ends that child. */
   readonly onUp: (address: HostAddress) => Promise<void>;
   readonly onDown: () => void;
-  /** Answers within the timeout or the child is taken to hang. */
-  readonly probe: (timeoutMs: number) => Promise<void>;
+  /**
+   * Answers within the timeout or the child is taken to hang: how many bytes the engine counts as its own beside what
+   * statements and merges hold now.
+   */
+  readonly probe: (timeoutMs: number) => Promise<number>;
   readonly watch?: WatchOptions;
   /** How long to wait for another process to let go of the directory. */
   readonly lockWaitMs?: number;
@@ -59,6 +62,8 @@ export interface HostAddress {
 
 const WATCH_DEFAULTS = { everyMs: 1_000, probeEvery: 10, probeTimeoutMs: 10_000 };
 const PROBES_LOST = 3;
+/** So much more memory than the process has the engine may count as held, as a share of its limit. */
+const MISCOUNT_SHARE = 0.25;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 30_000;
 /** A child that lived so long starts the pauses anew. */
@@ -67,6 +72,12 @@ const STOP_TIMEOUT_MS = 10_000;
 /** The engine of a parent that was killed needs a moment to die after it. */
 const DEFAULT_LOCK_WAIT_MS = 5_000;
 const STDERR_KEPT = 4_000;
+
+/** How many questions in a row went unanswered, or were answered with more memory than there is. */
+interface Probes {
+  readonly lost: number;
+  readonly miscounted: number;
+}
 
 export class Supervisor implements AsyncDisposable {
   readonly #options: SupervisorOptions;
@@ -177,7 +188,7 @@ export class Supervisor implements AsyncDisposable {
       throw error;
     }
     up = true;
-    this.#watch(child, 1, 0);
+    this.#watch(child, 1, { lost: 0, miscounted: 0 });
     this.#readiness.set("ready");
   }
 
@@ -248,15 +259,15 @@ export class Supervisor implements AsyncDisposable {
   }
 
   /** Looks once a second from outside: how much memory, and now and then whether it still answers. */
-  #watch(child: ChildProcess, round: number, lost: number): void {
+  #watch(child: ChildProcess, round: number, probes: Probes): void {
     this.#timer = setTimeout(() => {
-      this.#look(child, round, lost).catch((error: unknown) => this.restart(describeError(error)));
+      this.#look(child, round, probes).catch((error: unknown) => this.restart(describeError(error)));
     }, this.#options.watch?.everyMs ?? WATCH_DEFAULTS.everyMs);
     this.#timer.unref();
   }
 
-  async #look(child: ChildProcess, round: number, lost: number): Promise<void> {
-    const { ownMemoryLimitBytes, probe, watch } = this.#options;
+  async #look(child: ChildProcess, round: number, probes: Probes): Promise<void> {
+    const { ownMemoryLimitBytes, memoryLimitBytes, probe, watch } = this.#options;
     const { probeEvery, probeTimeoutMs } = { ...WATCH_DEFAULTS, ...watch };
     const memory = await memoryOf(child.pid!);
     if (this.#child !== child || this.#readiness.state !== "ready") return;
@@ -265,19 +276,29 @@ export class Supervisor implements AsyncDisposable {
       this.restart(`the engine used ${memory.ownBytes} bytes of memory, over ${ownMemoryLimitBytes}`);
       return;
     }
-    let nowLost = lost;
+    let now = probes;
     if (round % probeEvery === 0) {
-      nowLost = await probe(probeTimeoutMs).then(
-        () => 0,
-        () => lost + 1,
-      );
+      const countedBytes = await probe(probeTimeoutMs).catch(() => undefined);
       if (this.#child !== child || this.#readiness.state !== "ready") return;
-      if (nowLost >= PROBES_LOST) {
+      // What it counts it allows nobody else: memory freed past its count is gone for it until it starts again.
+      const isMiscounted =
+        countedBytes !== undefined &&
+        memory !== undefined &&
+        countedBytes > memory.ownBytes + memoryLimitBytes * MISCOUNT_SHARE;
+      now = {
+        lost: countedBytes === undefined ? probes.lost + 1 : 0,
+        miscounted: isMiscounted ? probes.miscounted + 1 : 0,
+      };
+      if (now.lost >= PROBES_LOST) {
         this.restart("the engine does not answer");
         return;
       }
+      if (now.miscounted >= PROBES_LOST) {
+        this.restart(`the engine counted ${countedBytes} bytes of memory as held and had ${memory?.ownBytes}`);
+        return;
+      }
     }
-    this.#watch(child, round + 1, nowLost);
+    this.#watch(child, round + 1, now);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

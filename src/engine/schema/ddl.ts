@@ -60,6 +60,8 @@ function tableTail(table: Table): string {
  */
 const ONE_PART =
   "min_insert_block_size_rows = 1000000000000, min_insert_block_size_bytes = 0, max_insert_threads = 1, insert_deduplicate = 0";
+/** Short of memory, the engine stops other statements rather than this one (embedded/config-file.ts). */
+const SPARED = "memory_overcommit_ratio_denominator = 0";
 const IN_CLUSTER = "distributed_foreground_insert = 1, insert_quorum = 'auto', insert_quorum_parallel = 0";
 
 /** The INSERT that runs a table's recipe; `where` picks rows of the block. The load's number is the parameter `load`. */
@@ -76,7 +78,7 @@ export function insertComment(into: string): string {
 export function insertColumnsSql(table: Table, into: string, select: string, cluster?: string): string {
   const names = table.columns.map(({ name }) => `\`${name}\``).join(", ");
   const comment = `log_comment = '${insertComment(into)}'`;
-  const settings = [ONE_PART, comment, cluster === undefined ? "" : IN_CLUSTER, table.insertSettings].filter(
+  const settings = [ONE_PART, SPARED, comment, cluster === undefined ? "" : IN_CLUSTER, table.insertSettings].filter(
     (one) => one !== "",
   );
   return `INSERT INTO ${into} (${names}) SETTINGS ${settings.join(", ")} ${select}`;

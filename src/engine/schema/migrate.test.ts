@@ -4,7 +4,8 @@ import { readRows } from "../rows.ts";
 import { openTestEngine, type TestEngine } from "../test-engine.ts";
 import { createTableSql, createViewSql, insertSql } from "./ddl.ts";
 import { MIGRATIONS, type Migration, migrate, migrationsTableSql } from "./migrate.ts";
-import { PROMOTED_SPAN_ATTRIBUTES, promotedColumn, resourceAttribute, TABLES, VIEWS } from "./tables.ts";
+import { PROMOTED_SPAN_ATTRIBUTES, promotedColumn } from "./promoted.ts";
+import { resourceAttribute, TABLES, VIEWS } from "./tables.ts";
 
 let engine: TestEngine;
 beforeAll(async () => {

@@ -1,3 +1,5 @@
+import { PROMOTED_SPAN_ATTRIBUTES, promotedColumn } from "./promoted.ts";
+
 /**
  * The columns of a staged block: what the block builder writes and the recipes read. Order and types are exact, they stand
  * in the Native header. A traces or logs load stages one block; a metrics load stages up to four.
@@ -19,14 +21,16 @@ export const STATUS_CODE = "Enum8('unset' = 0, 'ok' = 1, 'error' = 2)";
 export const METRIC_TYPE = "Enum8('gauge' = 1, 'sum' = 2, 'histogram' = 3, 'exponential_histogram' = 4, 'summary' = 5)";
 export const TEMPORALITY = "Enum8('unspecified' = 0, 'delta' = 1, 'cumulative' = 2)";
 
-const origin: readonly StagedColumn[] = [
-  { name: "resource_attributes", type: ATTRIBUTES },
+const originTail: readonly StagedColumn[] = [
   { name: "resource_schema_url", type: LOW_CARDINALITY },
   { name: "scope_name", type: LOW_CARDINALITY },
   { name: "scope_version", type: LOW_CARDINALITY },
   { name: "scope_attributes", type: ATTRIBUTES },
   { name: "scope_schema_url", type: LOW_CARDINALITY },
 ];
+
+/** The resource's attributes as a JSON object of texts, in the sender's order: the same for thousands of rows. */
+const origin: readonly StagedColumn[] = [{ name: "resource", type: LOW_CARDINALITY }, ...originTail];
 
 export const STAGED_SPANS: readonly StagedColumn[] = [
   { name: "tenant", type: LOW_CARDINALITY },
@@ -58,6 +62,7 @@ export const STAGED_SPANS: readonly StagedColumn[] = [
   { name: "links.attributes", type: `Array(${ATTRIBUTES})` },
   { name: "links.dropped_attributes_count", type: "Array(UInt32)" },
   { name: "dropped_links_count", type: "UInt32" },
+  ...PROMOTED_SPAN_ATTRIBUTES.map((key) => ({ name: promotedColumn("attributes", key), type: LOW_CARDINALITY })),
 ];
 
 export const STAGED_LOGS: readonly StagedColumn[] = [
@@ -92,7 +97,8 @@ export const STAGED_SERIES: readonly StagedColumn[] = [
   { name: "description", type: "String" },
   { name: "service_name", type: LOW_CARDINALITY },
   { name: "attributes", type: ATTRIBUTES },
-  ...origin,
+  { name: "resource_attributes", type: ATTRIBUTES },
+  ...originTail,
   /** Time of the first and last point of this load that brought the row. */
   { name: "first_time", type: TIME },
   { name: "last_time", type: TIME },

@@ -1,4 +1,5 @@
-import { METRIC_TYPE, SPAN_KIND, STAGED, STATUS_CODE, type StagedKind, TEMPORALITY } from "./staged.ts";
+import { PROMOTED_RESOURCE_ATTRIBUTES, PROMOTED_SPAN_ATTRIBUTES, promotedColumn } from "./promoted.ts";
+import { METRIC_TYPE, SPAN_KIND, STATUS_CODE, type StagedKind, TEMPORALITY } from "./staged.ts";
 
 /**
  * Every table and the recipe that fills it. A recipe is a SELECT over the staged block (`{block}`), kept beside the table;
@@ -56,34 +57,6 @@ const DURABLE =
 const SMALL_BUFFERS = "min_columns_to_activate_adaptive_write_buffer = 1";
 const STORED = `${DURABLE}, ${SMALL_BUFFERS}`;
 
-/** Attributes everybody filters on get a column of their own, which the planner reads instead of the map. */
-export const PROMOTED_SPAN_ATTRIBUTES: readonly string[] = [
-  "http.request.method",
-  "http.response.status_code",
-  "http.route",
-  "url.path",
-  "server.address",
-  "db.system.name",
-  "rpc.method",
-  "messaging.destination.name",
-  "error.type",
-];
-/** Resource attributes with a name of their own; every other one is as quick to read: resourceAttribute(). */
-export const PROMOTED_RESOURCE_ATTRIBUTES: readonly string[] = [
-  "service.version",
-  "service.instance.id",
-  "deployment.environment.name",
-  "host.name",
-  "k8s.namespace.name",
-  "k8s.pod.name",
-  "cloud.region",
-];
-
-/** The column that holds a promoted attribute: `attr_http_route`, `res_service_version`. */
-export function promotedColumn(scope: "attributes" | "resource_attributes", key: string): string {
-  return `${scope === "attributes" ? "attr" : "res"}_${key.replaceAll(/[^a-zA-Z0-9]/g, "_")}`;
-}
-
 /**
  * SQL for one resource attribute of `spans`, `logs` or `series` ('' where it is missing), forty times quicker than
  * `resource_attributes['key']`: the engine reads the JSON once per distinct resource, not once per row. Keys that a JSON path
@@ -96,11 +69,6 @@ export function resourceAttribute(key: string): string {
 
 function column(name: string, type: string, rest?: string): Column {
   return rest === undefined ? { name, type } : { name, type, rest };
-}
-
-/** The block's own column where the builder writes one, which costs a tenth of computing it here. */
-function staged(kind: StagedKind, name: string, otherwise: string): string {
-  return STAGED[kind].some((column) => column.name === name) ? name : otherwise;
 }
 
 const zstd = (name: string, type: string): Column => column(name, type, "CODEC(ZSTD(1))");
@@ -117,8 +85,7 @@ const origin: readonly Column[] = [
   column("scope_attributes", ATTRIBUTES),
   lowCardinality("scope_schema_url"),
 ];
-const originValues = (kind: "spans" | "logs"): string =>
-  `${staged(kind, "resource", "toJSONString(resource_attributes)")}, resource_schema_url, scope_name, scope_version, scope_attributes, scope_schema_url`;
+const ORIGIN_VALUES = "resource, resource_schema_url, scope_name, scope_version, scope_attributes, scope_schema_url";
 const originAliases: readonly string[] = [
   `resource_attributes ${ATTRIBUTES} ALIAS JSONExtract(resource, '${ATTRIBUTES}')`,
   ...PROMOTED_RESOURCE_ATTRIBUTES.map(
@@ -126,6 +93,9 @@ const originAliases: readonly string[] = [
   ),
 ];
 const TRACE_ID_INDEX = "INDEX trace_id_bloom trace_id TYPE bloom_filter(0.01) GRANULARITY 1";
+
+/** The recipe groups by the whole key: merging what it made once more would find nothing. */
+const GROUPED = "optimize_on_insert = 0";
 
 const load = zstd("load", "UInt64");
 const newestLoad = simple("load", "max", "UInt64");
@@ -175,13 +145,13 @@ const spans: Table = {
   partitionBy: "toDate(start_time)",
   orderBy: "(tenant, service_name, start_time)",
   settings: `${BUCKETED_MAPS}, ${STORED}`,
-  // The promoted columns are read from the block's map, whose keys are LowCardinality: half the cost of MATERIALIZED.
+  // The block brings the promoted columns and the resource's text: a tenth of what computing them here would cost.
   insertSettings: "insert_allow_materialized_columns = 1",
   recipe: `SELECT tenant, service_name, start_time, duration_nano, trace_id, span_id, parent_span_id, trace_state, flags, name, kind, status_code,
-      status_message, attributes, dropped_attributes_count, ${originValues("spans")},
+      status_message, attributes, dropped_attributes_count, ${ORIGIN_VALUES},
       \`events.time\`, \`events.name\`, \`events.attributes\`, \`events.dropped_attributes_count\`, dropped_events_count,
       \`links.trace_id\`, \`links.span_id\`, \`links.trace_state\`, \`links.flags\`, \`links.attributes\`, \`links.dropped_attributes_count\`, dropped_links_count,
-      ${PROMOTED_SPAN_ATTRIBUTES.map((key) => staged("spans", promotedColumn("attributes", key), `attributes['${key}']`)).join(", ")}, {load}
+      ${PROMOTED_SPAN_ATTRIBUTES.map((key) => promotedColumn("attributes", key)).join(", ")}, {load}
     FROM {block} WHERE {where}`,
   partitionDate: "toDate(start_time)",
   summaryOf: undefined,
@@ -217,7 +187,7 @@ const logs: Table = {
   // The text index costs twice what the rows do when it is built at insert; merges build it for half.
   insertSettings: "exclude_materialize_skip_indexes_on_insert = 'body_text'",
   recipe: `SELECT tenant, service_name, time, observed_time, trace_id, span_id, flags, severity_number, severity_text, event_name, body, template,
-      attributes, dropped_attributes_count, ${originValues("logs")}, {load}
+      attributes, dropped_attributes_count, ${ORIGIN_VALUES}, {load}
     FROM {block} WHERE {where}`,
   partitionDate: "toDate(time)",
   summaryOf: undefined,
@@ -255,7 +225,7 @@ const traces: Table = {
   partitionBy: "date",
   orderBy: "(tenant, trace_id, date)",
   settings: STORED,
-  insertSettings: "",
+  insertSettings: GROUPED,
   recipe: `SELECT tenant, toDate(start_time) AS date, trace_id, min(start_time), max(addNanoseconds(start_time, duration_nano)), count(),
       countIf(status_code = 'error'), groupUniqArray(64)(service_name::String),
       maxIf((18446744073709551615 - toUInt64(toUnixTimestamp64Nano(start_time)), service_name::String, name::String, span_id, duration_nano, status_code),
@@ -286,7 +256,7 @@ const spanStats: Table = {
   partitionBy: "toDate(time)",
   orderBy: "(tenant, service_name, time, name, kind)",
   settings: STORED,
-  insertSettings: "",
+  insertSettings: GROUPED,
   recipe: `SELECT tenant, service_name, name, kind, toStartOfMinute(toDateTime(start_time, 'UTC')) AS minute, count(), countIf(status_code = 'error'),
       sum(duration_nano), max(duration_nano), sumMap(map(${DURATION_BUCKET}, toUInt64(1))), max({load})
     FROM {block} WHERE {where} GROUP BY tenant, service_name, name, kind, minute`,
@@ -311,13 +281,15 @@ const logStats: Table = {
   partitionBy: "toDate(time)",
   orderBy: "(tenant, service_name, time, severity_number, template)",
   settings: STORED,
-  insertSettings: "",
+  insertSettings: GROUPED,
   recipe: `SELECT tenant, service_name, severity_number, template, toStartOfMinute(toDateTime(time, 'UTC')) AS minute, count(), max({load})
     FROM {block} WHERE {where} GROUP BY tenant, service_name, severity_number, template, minute`,
   partitionDate: "toDate(time)",
   summaryOf: "logs",
 };
 
+const DB_SYSTEM = promotedColumn("attributes", "db.system.name");
+const SERVER = promotedColumn("attributes", "server.address");
 const IS_CLIENT = "kind IN ('client', 'producer')";
 const IS_SERVER = "kind IN ('server', 'consumer')";
 
@@ -353,9 +325,9 @@ const serviceEdges: Table = {
   recipe: `SELECT tenant, toStartOfMinute(toDateTime(start_time, 'UTC')) AS minute, cityHash64(trace_id, if(${IS_CLIENT}, span_id, parent_span_id)),
       if(${IS_CLIENT}, service_name, ''), if(${IS_SERVER}, service_name, ''),
       if(${IS_CLIENT}, multiIf(attributes['peer.service'] != '', attributes['peer.service'],
-         attributes['db.system.name'] != '', attributes['db.system.name'], attributes['db.system'] != '', attributes['db.system'],
-         attributes['messaging.system'] != '', attributes['messaging.system'], attributes['server.address']), ''),
-      if(${IS_CLIENT}, multiIf(attributes['db.system.name'] != '' OR attributes['db.system'] != '', 'database',
+         ${DB_SYSTEM} != '', ${DB_SYSTEM}, attributes['db.system'] != '', attributes['db.system'],
+         attributes['messaging.system'] != '', attributes['messaging.system'], ${SERVER}), ''),
+      if(${IS_CLIENT}, multiIf(${DB_SYSTEM} != '' OR attributes['db.system'] != '', 'database',
          attributes['messaging.system'] != '', 'queue', 'service'), ''),
       status_code = 'error', if(${IS_CLIENT}, duration_nano, 0), if(${IS_SERVER}, duration_nano, 0), {load}
     FROM {block} WHERE (${IS_CLIENT} OR (${IS_SERVER} AND parent_span_id != '')) AND {where}`,
@@ -391,7 +363,7 @@ const series: Table = {
   settings: `${STORED}, allow_dimensions_outside_sorting_key = 1`,
   insertSettings: "",
   recipe: `SELECT tenant, series_id, metric_name, metric_type, temporality, is_monotonic, unit, description, service_name, mapSort(attributes),
-      toJSONString(mapSort(${staged("series", "resource", "resource_attributes") === "resource" ? `JSONExtract(resource, '${ATTRIBUTES}')` : "resource_attributes"})),
+      toJSONString(mapSort(resource_attributes)),
       resource_schema_url, scope_name, scope_version, scope_attributes, scope_schema_url, first_time, last_time, toDate(first_time), {load}
     FROM {block} WHERE {where}`,
   partitionDate: "toDate(first_time)",

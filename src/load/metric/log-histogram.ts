@@ -23,7 +23,7 @@ export const NO_BUCKETS: Buckets = { low: 0, counts: new Uint32Array(0) };
 
 export function histogramBucketOf(magnitude: number): number {
   const bucket = Math.ceil(Math.log2(magnitude) * PER_DOUBLING) - 1;
-  return bucket < LOWEST ? LOWEST : bucket > HIGHEST ? HIGHEST : bucket;
+  return Math.max(LOWEST, Math.min(bucket, HIGHEST));
 }
 
 /** The value with the least relative error to both ends of its bucket: their harmonic mean. */

@@ -69,6 +69,10 @@ export class Totals {
     return this.#series.values();
   }
 
+  find(metricId: number, tags: number): Series | undefined {
+    return this.#series.get(seriesKey(metricId, tags));
+  }
+
   /** All samples of a metric; undefined before the first. */
   whole(metric: Metric): Sink | undefined {
     return this.#whole.get(metric.id)?.sink;
@@ -130,7 +134,7 @@ export class Totals {
   }
 
   #seriesOf(metricId: number, tags: number): Series & { readonly views: View[] } {
-    const key = tags * 65536 + metricId;
+    const key = seriesKey(metricId, tags);
     const known = this.#series.get(key);
     if (known !== undefined) return known;
     const metric = this.registry.get(metricId);
@@ -158,6 +162,11 @@ export class Totals {
     for (const { id, entries } of frame.tagSets) generator.tags.set(id, this.registry.tags.of(entries));
     return generator;
   }
+}
+
+/** One number for a metric and a tag set, whose numbers stay below 65536 and 2^37. */
+export function seriesKey(metricId: number, tags: number): number {
+  return tags * 65536 + metricId;
 }
 
 function renumber(column: Int32Array, numbers: ReadonlyMap<number, number>): void {

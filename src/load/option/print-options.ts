@@ -1,8 +1,11 @@
 import type { Options, Scenario, Stage } from "../options.ts";
 import { printDuration } from "./duration.ts";
 
-/** The options as k6 writes them in JSON: `exec.test.options`, `traceo load inspect`, the options of an archive. */
-export function printOptions(options: Options): Readonly<Record<string, unknown>> {
+/**
+ * The options as k6 writes them in JSON: `exec.test.options`, `traceo load inspect`, the options of an archive.
+ * @param showsKeys with the private keys of client certificates, which an archive cannot do without
+ */
+export function printOptions(options: Options, showsKeys = false): Readonly<Record<string, unknown>> {
   return {
     scenarios: Object.fromEntries(
       Object.entries(options.scenarios).map(([name, scenario]) => [name, printScenario(scenario)]),
@@ -44,10 +47,16 @@ export function printOptions(options: Options): Readonly<Record<string, unknown>
           },
         }),
     ...(options.tlsCipherSuites.length === 0 ? {} : { tlsCipherSuites: options.tlsCipherSuites }),
-    // Keys of certificates are secrets: said to exist, never shown.
     ...(options.tlsAuth.length === 0
       ? {}
-      : { tlsAuth: options.tlsAuth.map(({ domains, cert }) => ({ domains, cert, key: "(hidden)" })) }),
+      : {
+          tlsAuth: options.tlsAuth.map(({ domains, cert, key, password }) => ({
+            domains,
+            cert,
+            key: showsKeys ? key : "(hidden)",
+            ...(showsKeys && password !== undefined ? { password } : {}),
+          })),
+        }),
     throw: options.throw,
     blacklistIPs: options.blacklistIPs,
     blockHostnames: options.blockHostnames,

@@ -8,6 +8,10 @@ export interface GeneratorHandle {
   readonly name: string;
   readonly link: GeneratorLink;
   readonly isLost: boolean;
+  /** When it was lost. */
+  readonly lostUnixMs: number | undefined;
+  /** Its clock less ours; 0 for a thread of this machine. */
+  readonly clockOffsetMs: number;
   stop(): Promise<void>;
 }
 
@@ -30,16 +34,25 @@ const STUCK_MS = 10_000;
 /** What the entry of a generator's thread is sent first. */
 export interface GeneratorGreeting {
   readonly heartbeat: Heartbeat;
+  /** Its number, by which its frames are told from others'. */
+  readonly generator: number;
 }
 
 /** Starts generators as threads of this process. */
-export function threadGenerators(startThread: StartThread, entry: URL, stuckMs = STUCK_MS): StartGenerator {
+export function threadGenerators(
+  startThread: StartThread,
+  entry: URL,
+  { stuckMs = STUCK_MS }: { readonly stuckMs?: number } = {},
+): StartGenerator {
+  let started = 0;
   return (name, events) => {
     const heartbeat = createHeartbeat();
     let isLost = false;
+    let lostUnixMs: number | undefined;
     const lose = (message: string): void => {
       if (isLost) return;
       isLost = true;
+      lostUnixMs = Date.now();
       watch.stop();
       const error = new GeneratorLost(message);
       link.lose(error);
@@ -57,11 +70,16 @@ export function threadGenerators(startThread: StartThread, entry: URL, stuckMs =
       );
       void thread.stop();
     });
-    const greeting: GeneratorGreeting = { heartbeat };
+    started += 1;
+    const greeting: GeneratorGreeting = { heartbeat, generator: started };
     thread.post(greeting);
     return {
       name,
       link,
+      clockOffsetMs: 0,
+      get lostUnixMs() {
+        return lostUnixMs;
+      },
       get isLost() {
         return isLost;
       },

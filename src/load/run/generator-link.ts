@@ -1,4 +1,5 @@
 import type { Options } from "../options.ts";
+import type { Metric } from "../samples.ts";
 import { type LoadExitCode, LoadFailure } from "./exit-code.ts";
 import type { GeneratorStand } from "./generator.ts";
 import type { LoopSecond } from "./saturation.ts";
@@ -20,18 +21,28 @@ export interface LoadParameters {
   readonly source: ScriptSource;
   /** `__ENV`. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Answer with the files that were read: for an archive, for agents. */
+  readonly wantsFiles?: boolean;
 }
 
 export interface Loaded {
   /** `options` as the script exports it: what JSON can say of it. */
   readonly options: unknown;
   readonly exports: readonly string[];
+  /** Those that the init code made, and the built-in ones. */
+  readonly metrics: readonly Metric[];
+  /** Of the script's files, the entry first, hexadecimal. */
+  readonly sha256: string;
+  /** Every file that was read, by absolute path; only when they were asked for. */
+  readonly files: Readonly<Record<string, Uint8Array>> | undefined;
 }
 
 export interface PrepareParameters {
   readonly options: Options;
   readonly segment: string | undefined;
   readonly sequence: string | undefined;
+  /** Frames carry every sample: some output wants them. */
+  readonly keepsRaw: boolean;
 }
 
 export interface Prepared {
@@ -59,6 +70,8 @@ export interface Requests {
   handleSummary(parameters: { readonly data: unknown }): {
     readonly files: Readonly<Record<string, string | Uint8Array>> | undefined;
   };
+  /** The run is over: connections are closed in order. */
+  close(): undefined;
   /** A report at once, of everything recorded so far. */
   drain(): undefined;
 }

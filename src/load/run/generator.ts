@@ -50,6 +50,8 @@ export interface GeneratorStand {
 export interface GeneratorSamples {
   readonly metrics: Metrics;
   readonly samples: Samples;
+  /** Offers a request's trace as an example of its duration. */
+  exemplify?(metric: number, tags: number, value: number, unixMs: number, traceId: string): void;
 }
 
 export interface GeneratorPlan {
@@ -65,6 +67,8 @@ interface ScenarioState {
   readonly scenario: Scenario;
   state: "waiting" | "running" | "ended";
   execution: Execution | undefined;
+  /** Where it stood when it ended. */
+  endProgress: number;
   startUnixMs: number;
   started: number;
   completed: number;
@@ -140,6 +144,7 @@ export class Generator {
       scenario,
       state: "waiting",
       execution: undefined,
+      endProgress: 0,
       startUnixMs: 0,
       started: 0,
       completed: 0,
@@ -338,6 +343,7 @@ export class Generator {
         state.startUnixMs = timeline.unixMs();
         state.execution = startScenario(state.scenario, this.#hostOf(state, timeline));
         await state.execution.ended;
+        state.endProgress = this.#stop.signal.aborted ? state.execution.progress() : 1;
         state.state = "ended";
       }),
     );
@@ -366,6 +372,9 @@ export class Generator {
         },
       };
       seats.set(user, seat);
+      // As k6 counts: at work for a scenario, also between two iterations.
+      state.activeUsers += 1;
+      this.#activeUsers += 1;
       this.#enterScenario(seat, state);
       return user;
     };
@@ -382,7 +391,10 @@ export class Generator {
       give: (user) => {
         const seat = seats.get(user)!;
         seats.delete(user);
+        this.#script.releaseUser(seat.user);
         seat.state.scenario = undefined;
+        state.activeUsers -= 1;
+        this.#activeUsers -= 1;
         this.#free.push(seat);
       },
       drop: (count) => {
@@ -430,8 +442,7 @@ export class Generator {
       host.tags = this.#tag(host.tags, "iter", String(host.iterationInScenario));
     seat.data ??= { value: this.#setupData === undefined ? undefined : (JSON.parse(this.#setupData) as unknown) };
     seat.isIterating = true;
-    state.activeUsers += 1;
-    this.#activeUsers += 1;
+    this.#script.startIteration(seat.user);
     const startMs = timeline.nowMs();
     let isFull = true;
     try {
@@ -464,8 +475,6 @@ export class Generator {
     const shortMs = this.#options.minIterationDurationMs - (endMs - startMs);
     if (isFull && shortMs > 0) await this.#waitFor(timeline, timeline.nowMs() + shortMs);
     seat.isIterating = false;
-    state.activeUsers -= 1;
-    this.#activeUsers -= 1;
   }
 
   /** Ends the scenarios now: what runs is interrupted, nothing more starts. `start` then ends by itself. */
@@ -489,15 +498,17 @@ export class Generator {
       elapsedMs: this.#timeline?.nowMs() ?? 0,
       users: this.#seats.length,
       activeUsers: this.#activeUsers,
-      scenarios: this.#scenarios.map(({ name, state, execution, completed, interrupted, dropped, activeUsers }) => ({
-        name,
-        state,
-        progress: state === "ended" ? 1 : (execution?.progress() ?? 0),
-        completed,
-        interrupted,
-        dropped,
-        activeUsers,
-      })),
+      scenarios: this.#scenarios.map(
+        ({ name, state, execution, endProgress, completed, interrupted, dropped, activeUsers }) => ({
+          name,
+          state,
+          progress: state === "ended" ? endProgress : (execution?.progress() ?? 0),
+          completed,
+          interrupted,
+          dropped,
+          activeUsers,
+        }),
+      ),
     };
   }
 }

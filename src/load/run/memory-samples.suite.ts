@@ -1,5 +1,6 @@
+import type { RunRecord } from "../run-record.ts";
 import type { Metric, Metrics, Samples } from "../samples.ts";
-import type { Ledger, ThresholdStand } from "./ledger.ts";
+import type { Ledger, RunEnding, ThresholdStand } from "./ledger.ts";
 
 export interface Sample {
   readonly metric: string;
@@ -38,36 +39,46 @@ export class MemorySamples implements Samples {
 
   readonly samples: Samples = this;
 
+  start(): void {
+    this.#samples = [];
+  }
+
   add(metric: number, tags: number, value: number): void {
     this.#samples.push({ metric: this.#all[metric]!.name, tags: this.#sets[tags]!, value });
   }
 
-  drain(): Sample[] {
-    const drained = this.#samples;
+  drain(): { frame: Sample[]; transfer: [] } {
+    const frame = this.#samples;
     this.#samples = [];
-    return drained;
+    return { frame, transfer: [] };
   }
 }
 
 /** A ledger that remembers what it was given. */
 export class MemoryLedger extends MemorySamples implements Ledger {
   readonly taken: Sample[] = [];
-  isClosed = false;
-  judgement: (samples: readonly Sample[], isEnd: boolean) => readonly ThresholdStand[] = () => [];
+  ending: RunEnding | undefined;
+  readonly wantsRaw = false;
+  readonly runId = "0".repeat(32);
+  judgement: (isEnd: boolean) => { readonly thresholds: readonly ThresholdStand[]; readonly isAbort: boolean } =
+    () => ({
+      thresholds: [],
+      isAbort: false,
+    });
 
   take(frame: unknown): void {
     this.taken.push(...(frame as Sample[]));
   }
 
-  judge(_elapsedMs: number, isEnd: boolean): readonly ThresholdStand[] {
-    return this.judgement(this.taken, isEnd);
+  judge(_elapsedMs: number, isEnd: boolean): ReturnType<Ledger["judge"]> {
+    return this.judgement(isEnd);
   }
 
   counter(name: string): number {
     return this.of(name).reduce((sum, { value }) => sum + value, 0);
   }
 
-  trend(): undefined {
+  quantile(): undefined {
     return undefined;
   }
 
@@ -75,16 +86,21 @@ export class MemoryLedger extends MemorySamples implements Ledger {
     return this.taken.filter((sample) => sample.metric === metric);
   }
 
-  async flush(): Promise<void> {
-    this.taken.push(...this.drain());
+  flush(): void {
+    this.taken.push(...this.drain().frame);
   }
 
-  async close(): Promise<void> {
-    this.isClosed = true;
+  async close(ending: RunEnding): Promise<RunRecord> {
+    this.ending = ending;
+    return ending as unknown as RunRecord;
   }
 
   summaryData(): unknown {
     return { iterations: this.counter("iterations") };
+  }
+
+  exportSummary(): string {
+    return "{}";
   }
 
   printSummary(): string {

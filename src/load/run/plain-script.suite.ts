@@ -18,7 +18,12 @@ export function plainScript(options: unknown, functions: Readonly<Record<string,
     options: JSON.parse(JSON.stringify(options ?? null)) as unknown,
     exportNames: Object.keys(functions),
     files: [{ name: "script.js", sizeBytes: 100 }],
+    sha256: "0".repeat(64),
+    read: new Map(),
     configure: () => undefined,
+    startIteration: () => undefined,
+    releaseUser: () => undefined,
+    close: () => undefined,
     blockingShare: () => ({ totalMs: 0, places: [] }),
     createUser: async (id, host) => {
       let abort = new AbortController();

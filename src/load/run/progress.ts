@@ -1,8 +1,8 @@
 import { arrivalRateAt } from "../executor/arrival-schedule.ts";
 import { regularDurationMs } from "../executor/user-schedule.ts";
+import type { ScenarioProgress } from "../load-run.ts";
 import type { Options, Scenario } from "../options.ts";
 import type { GeneratorStand, ScenarioStand } from "./generator.ts";
-import type { ScenarioProgress } from "../load-run.ts";
 
 /** When the last scenario stops starting iterations. */
 export const plannedMs = (options: Options): number =>

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { twinThreads } from "#runtime/threads.ts";
+import type { LoadConfig, LoadObserver, LogLine, RunControl, RunProgress, RunResult } from "../load-run.ts";
 import { threadGenerators } from "./generator-handle.ts";
 import type { ToGenerator } from "./generator-link.ts";
-import type { LoadConfig, LoadObserver, LogLine, RunControl, RunProgress, RunResult } from "../load-run.ts";
 import { MemoryLedger, MemorySamples } from "./memory-samples.suite.ts";
 import { type PlainFunction, plainScript } from "./plain-script.suite.ts";
 import { runLoadTest } from "./run-load-test.ts";
@@ -36,7 +36,7 @@ async function run(
   const result = await runLoadTest(
     // Twins share this thread, which beats no heart of its own.
     {
-      startGenerator: threadGenerators(startThread, new URL(import.meta.url), 3_600_000),
+      startGenerator: threadGenerators(startThread, new URL(import.meta.url), { stuckMs: 3_600_000 }),
       openLedger: async () => ledger,
     },
     {
@@ -74,7 +74,7 @@ describe("a run", () => {
     expect(calls.at(-1)).toBe(`teardown ${data}`);
     expect(result.outputs).toEqual({ stdout: "iterations: 6\n" });
     expect(ledger.of("iteration_duration")[0]?.tags).toEqual({ version: "7", scenario: "default" });
-    expect(ledger.isClosed).toBe(true);
+    expect(ledger.ending).toMatchObject({ status: "passed", exitCode: 0, reason: "", phases: [] });
   });
 
   const ledgerTags = (state: { metrics: MemorySamples["metrics"]; tags: number }): string =>
@@ -157,7 +157,7 @@ describe("a run", () => {
 
   it("tags samples with the phase from the moment it is set", async () => {
     let control: RunControl | undefined;
-    const { ledger } = await run(
+    const { ledger, result } = await run(
       { iterations: 4 },
       {
         default: async ({ state, sleep }) => {
@@ -182,6 +182,7 @@ describe("a run", () => {
       "inject",
       undefined,
     ]);
+    expect(result.record?.phases.map(({ name }) => name)).toEqual(["baseline", "inject"]);
   });
 });
 
@@ -264,19 +265,21 @@ describe("the end of a run", () => {
 
   it("99: a threshold is crossed, at the end or on the way", async () => {
     const ledger = new MemoryLedger();
-    ledger.judgement = (_, isEnd) => [
-      { metric: "checks", source: "rate>0.9", verdict: isEnd ? "failed" : "passed", observed: 0.1, isAbort: false },
-    ];
+    ledger.judgement = (isEnd) => ({
+      thresholds: [{ metric: "checks", source: "rate>0.9", verdict: isEnd ? "failed" : "passed", observed: 0.1 }],
+      isAbort: false,
+    });
     const { result } = await run({ iterations: 1 }, { default: () => undefined }, {}, { ledger });
     expect([result.exitCode, result.failure]).toEqual([99, "thresholds on metrics 'checks' have been crossed"]);
 
     const aborting = new MemoryLedger();
-    aborting.judgement = () => [
-      { metric: "checks", source: "rate>0.9", verdict: "failed", observed: 0, isAbort: true },
-    ];
+    aborting.judgement = () => ({
+      thresholds: [{ metric: "checks", source: "rate>0.9", verdict: "failed", observed: 0 }],
+      isAbort: true,
+    });
     const early = await run(forever, { default: ({ sleep }) => sleep(100) }, {}, { ledger: aborting });
     expect(early.result.exitCode).toBe(99);
-    expect(early.result.failure).toContain("asks for the end of the run");
+    expect(early.result.failure).toContain("asks for the end of the run: checks rate>0.9");
   });
 
   it("writes what handleSummary answers, in place of the summary", async () => {

@@ -1,6 +1,7 @@
 import { describeError } from "#runtime/failure.ts";
 import { divide, shareOf } from "../executor/segment.ts";
 import { userNeeds } from "../executor/user-schedule.ts";
+import type { LoadConfig, LoadObserver, RunControl, RunResult, RunStage } from "../load-run.ts";
 import { consolidate } from "../option/consolidate.ts";
 import { readOptions } from "../option/option-keys.ts";
 import { InvalidOptions, type OptionProblem } from "../option/reader.ts";
@@ -8,9 +9,8 @@ import type { Options } from "../options.ts";
 import { LOAD_EXIT, type LoadExitCode, LoadFailure } from "./exit-code.ts";
 import type { GeneratorStand } from "./generator.ts";
 import { type GeneratorHandle, GeneratorLost, type StartGenerator } from "./generator-handle.ts";
-import type { GeneratorReport, Telling } from "./generator-link.ts";
+import type { GeneratorReport, Loaded, Telling } from "./generator-link.ts";
 import type { Ledger, OpenLedger, SummaryContext, ThresholdStand } from "./ledger.ts";
-import type { LoadConfig, LoadObserver, RunControl, RunResult, RunStage } from "../load-run.ts";
 import { openFileLimit, refuseOpenFiles } from "./open-files.ts";
 import { mergeStands, plannedMs } from "./progress.ts";
 import { type LoopSecond, saturationOf } from "./saturation.ts";
@@ -40,6 +40,44 @@ export async function runLoadTest(parts: RunParts, config: LoadConfig, observer:
   }
 }
 
+/** The options of a run, from all that sets them. Throws InvalidOptions. */
+function optionsOf(
+  { archivedOptions, weaker, stronger, noThresholds }: LoadConfig,
+  loaded: Loaded,
+): { readonly options: Options; readonly notes: readonly string[] } {
+  const problems: OptionProblem[] = [];
+  const { values, notes } = readOptions(archivedOptions ?? loaded.options, "options", problems);
+  const options = consolidate([...weaker, values, ...stronger], problems);
+  return { options: noThresholds === true ? { ...options, thresholds: {} } : options, notes };
+}
+
+/** A script that was read and not run. */
+export interface Inspected {
+  readonly options: Options;
+  /** Names of the functions that it exports. */
+  readonly exports: readonly string[];
+  /** Every file that it read, by absolute path. */
+  readonly files: Readonly<Record<string, Uint8Array>>;
+  readonly notes: readonly string[];
+}
+
+/** Runs a script's init code only. Throws InvalidOptions, or LoadFailure with k6's exit code. */
+export async function inspectScript(parts: RunParts, config: LoadConfig, observer: LoadObserver): Promise<Inspected> {
+  const generator = parts.startGenerator("1", {
+    tell: (telling) => {
+      if (telling.tell === "log") observer.log?.(telling);
+    },
+    lost: () => undefined,
+  });
+  try {
+    const { source, scriptEnvironment: environment } = config;
+    const loaded = await generator.link.request("load", { source, environment, wantsFiles: true });
+    return { ...optionsOf(config, loaded), exports: loaded.exports, files: loaded.files ?? {} };
+  } finally {
+    await generator.stop();
+  }
+}
+
 /** Ends that were asked for, the first of them counts. */
 interface End {
   readonly exitCode: LoadExitCode;
@@ -61,6 +99,7 @@ class Run {
   #thresholds: readonly ThresholdStand[] = [];
   #end: End | undefined;
   #failed: string | undefined;
+  readonly #phases: { name: string; fromUnixMs: number; toUnixMs: number }[] = [];
   #phase = "";
   #setupData: string | undefined;
   #startUnixMs = 0;
@@ -79,9 +118,13 @@ class Run {
   }
 
   async execute(): Promise<RunResult> {
+    const ledgerOf = (): Ledger | undefined => this.#ledger;
     const control: RunControl = {
+      get runId() {
+        return ledgerOf()?.runId;
+      },
       setPhase: (name) => {
-        this.#phase = name;
+        this.#enterPhase(name);
         for (const generator of this.#generators) generator.link.command({ command: "phase", name });
       },
       abort: (reason) => this.#endRun(LOAD_EXIT.interrupted, reason),
@@ -99,6 +142,14 @@ class Run {
       this.#config.signal?.removeEventListener("abort", onSignal);
     }
     return await this.#finish();
+  }
+
+  #enterPhase(name: string): void {
+    const now = Date.now();
+    const last = this.#phases.at(-1);
+    if (last !== undefined && this.#phase !== "") last.toUnixMs = now;
+    if (name !== "") this.#phases.push({ name, fromUnixMs: now, toUnixMs: now });
+    this.#phase = name;
   }
 
   /** What went wrong ends the run, unless something ended it before. */
@@ -150,7 +201,7 @@ class Run {
           seconds.push(loop);
           this.#loops.set(generator, seconds);
         }
-        this.#ledger?.take(frame, generator.name);
+        this.#ledger?.take(frame);
       }
     }
   }
@@ -166,17 +217,20 @@ class Run {
 
   /** Everything before the first iteration. */
   async #prepare(): Promise<Options> {
-    const { source, scriptEnvironment, weaker, stronger, generators: count = 1 } = this.#config;
+    const { source, scriptEnvironment, generators: count = 1 } = this.#config;
     const first = this.#startGenerator("1");
     const parameters = { source, environment: scriptEnvironment };
     const loaded = await first.link.request("load", parameters);
-    const problems: OptionProblem[] = [];
-    const { values, notes } = readOptions(loaded.options, "options", problems);
+    const { options, notes } = optionsOf(this.#config, loaded);
     for (const note of notes) this.#remark(note);
-    let options = consolidate([...weaker, values, ...stronger], problems);
-    if (this.#config.noThresholds === true) options = { ...options, thresholds: {} };
     this.#options = options;
-    this.#ledger = await this.#parts.openLedger(options, (text) => this.#remark(text));
+    this.#ledger = await this.#parts.openLedger(
+      options,
+      loaded.metrics,
+      { script: source.entry, sha256: loaded.sha256 },
+      (text) => this.#remark(text),
+    );
+    const keepsRaw = this.#ledger.wantsRaw;
     this.#observer.configured?.(options);
     this.#enter("preparing");
     const needs = userNeeds(options.scenarios, shareOf(options.executionSegment, options.executionSegmentSequence));
@@ -189,7 +243,12 @@ class Run {
         const generator = index === 0 ? first : this.#startGenerator(String(index + 1));
         if (index > 0) await generator.link.request("load", parameters);
         const share = count === 1 ? [options.executionSegment, options.executionSegmentSequence] : [segment, sequence];
-        const prepared = await generator.link.request("prepare", { options, segment: share[0], sequence: share[1] });
+        const prepared = await generator.link.request("prepare", {
+          options,
+          segment: share[0],
+          sequence: share[1],
+          keepsRaw,
+        });
         if (this.#phase !== "") generator.link.command({ command: "phase", name: this.#phase });
         this.#maxUsers += prepared.maxUsers;
         this.#perUserBytes = Math.max(this.#perUserBytes, prepared.perUserBytes);
@@ -222,7 +281,8 @@ class Run {
       } finally {
         this.#durationMs = performance.now() - this.#startMs;
         for (const timer of timers) clearInterval(timer);
-        this.#recordUsers();
+        // All users have ended by now; a run without a whole second still had them.
+        if (this.#durationMs < TICK_MS) this.#recordUsers(this.#maxUsers);
       }
     }
     // As k6 has it, teardown runs also when the scenarios were ended early, with what setup answered.
@@ -241,12 +301,12 @@ class Run {
     this.#rates = { requests: requests - this.#lastRequests, iterations: iterations - this.#lastIterations };
     this.#lastRequests = requests;
     this.#lastIterations = iterations;
-    void ledger.flush();
+    ledger.flush();
     this.#tell();
   }
 
   /** `vus` and `vus_max`: of all generators together, which none of them knows. */
-  #recordUsers(): void {
+  #recordUsers(active?: number): void {
     const ledger = this.#ledger;
     if (ledger === undefined) return;
     const stands = [...this.#stands.values()];
@@ -259,7 +319,7 @@ class Run {
     ledger.samples.add(
       ledger.metrics.define("vus", "gauge", "default").id,
       tags,
-      sum(({ activeUsers }) => activeUsers),
+      active ?? sum(({ activeUsers }) => activeUsers),
       now,
     );
     ledger.samples.add(
@@ -272,13 +332,19 @@ class Run {
 
   #judge(isEnd: boolean): void {
     if (this.#ledger === undefined) return;
-    this.#thresholds = this.#ledger.judge(isEnd ? this.#durationMs : performance.now() - this.#startMs, isEnd);
-    const crossed = this.#thresholds.find(({ isAbort }) => isAbort);
-    if (!isEnd && crossed !== undefined)
-      this.#endRun(
-        LOAD_EXIT.thresholds,
-        `threshold \`${crossed.source}\` on ${crossed.metric} was crossed, and it asks for the end of the run`,
-      );
+    const { thresholds, isAbort } = this.#ledger.judge(
+      isEnd ? this.#durationMs : performance.now() - this.#startMs,
+      isEnd,
+    );
+    this.#thresholds = thresholds;
+    if (isEnd || !isAbort) return;
+    const crossed = thresholds
+      .filter(({ verdict }) => verdict === "failed")
+      .map(({ metric, source }) => `${metric} ${source}`);
+    this.#endRun(
+      LOAD_EXIT.thresholds,
+      `a threshold was crossed that asks for the end of the run: ${crossed.join(", ")}`,
+    );
   }
 
   #tell(): void {
@@ -297,7 +363,7 @@ class Run {
       requests: this.#ledger?.counter("http_reqs") ?? 0,
       requestsPerSecond: this.#rates.requests,
       iterationsPerSecond: this.#rates.iterations,
-      requestP95Ms: this.#ledger?.trend("http_req_duration", "p(95)"),
+      requestP95Ms: this.#ledger?.quantile("http_req_duration", 0.95),
     });
   }
 
@@ -321,12 +387,14 @@ class Run {
     const first = this.#generators[0];
     const outputs: Record<string, string | Uint8Array> = {};
     let summaryData: unknown;
+    let summaryExport: string | undefined;
     if (this.#ledger !== undefined && this.#startMs > 0) {
       if (first !== undefined && !first.isLost)
         await first.link.request("drain").catch((error) => this.#failWith(error));
+      this.#ledger.flush();
       this.#judge(true);
       this.#enter("summary");
-      await this.#ledger.flush();
+
       if (summary.mode !== "disabled") {
         const context: SummaryContext = {
           durationMs: this.#durationMs,
@@ -336,12 +404,30 @@ class Run {
           mode: summary.mode,
         };
         summaryData = this.#ledger.summaryData(context);
+        summaryExport = this.#ledger.exportSummary(context);
         const own = await this.#handleSummary(first, summaryData);
         Object.assign(outputs, own ?? { stdout: this.#ledger.printSummary(context) });
       }
-      await this.#ledger.close();
     }
+    this.#enterPhase("");
     const { exitCode, failure } = this.#verdict();
+    const verdict = this.#verdictOf(exitCode);
+    const record = await this.#ledger?.close({
+      startedUnixMs: this.#startUnixMs === 0 ? Date.now() : this.#startUnixMs,
+      endedUnixMs: Date.now(),
+      durationMs: this.#durationMs,
+      status: verdict,
+      exitCode,
+      reason: failure ?? "",
+      phases: this.#phases,
+      generators: this.#generators.map((generator) => ({
+        name: generator.name,
+        clockOffsetMs: generator.clockOffsetMs,
+        busiest: Math.max(0, ...(this.#loops.get(generator) ?? []).map(({ busy }) => busy)),
+        lostUnixMs: generator.lostUnixMs,
+      })),
+      notes: this.#voidReasons,
+    });
     const iterations = { completed: 0, interrupted: 0, dropped: 0 };
     for (const { scenarios } of this.#stands.values())
       for (const scenario of scenarios) {
@@ -353,14 +439,7 @@ class Run {
     return {
       exitCode,
       failure,
-      verdict:
-        this.#voidReasons.length > 0
-          ? "void"
-          : exitCode === LOAD_EXIT.ok
-            ? "passed"
-            : exitCode === LOAD_EXIT.interrupted || exitCode === LOAD_EXIT.scriptAborted
-              ? "aborted"
-              : "failed",
+      verdict,
       voidReasons: this.#voidReasons,
       options: this.#options,
       startUnixMs: this.#startUnixMs,
@@ -371,7 +450,15 @@ class Run {
       perUserBytes: this.#perUserBytes,
       outputs,
       summaryData,
+      summaryExport,
+      record,
     };
+  }
+
+  #verdictOf(exitCode: LoadExitCode): RunResult["verdict"] {
+    if (this.#voidReasons.length > 0) return "void";
+    if (exitCode === LOAD_EXIT.ok) return "passed";
+    return exitCode === LOAD_EXIT.interrupted || exitCode === LOAD_EXIT.scriptAborted ? "aborted" : "failed";
   }
 
   async #handleSummary(
@@ -403,6 +490,10 @@ class Run {
   }
 
   async close(): Promise<void> {
+    // One that is stuck or gone cannot answer; it is ended all the same.
+    await Promise.allSettled(
+      this.#generators.filter(({ isLost }) => !isLost).map((generator) => generator.link.request("close")),
+    );
     await Promise.all(this.#generators.map((generator) => generator.stop()));
   }
 }

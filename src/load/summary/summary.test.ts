@@ -59,21 +59,23 @@ describe("end-of-test summary", () => {
 
   it("gives handleSummary what k6 gives it", async () => {
     const data = summaryData(ended(), surroundings);
-    await expect(JSON.stringify(data, null, 2)).toMatchFileSnapshot("golden/handle-summary.json");
+    await expect(JSON.stringify(data, null, 2)).toMatchFileSnapshot("golden/handle-summary.json.txt");
     expect(data.metrics["http_req_duration"]!.thresholds!["p(95)<500"]).toEqual({ ok: true });
     expect(data.root_group.id).toBe("d41d8cd98f00b204e9800998ecf8427e");
   });
 
   it("exports, and writes for programs", async () => {
     const source = ended();
-    await expect(exportedSummary(summaryData(source, surroundings))).toMatchFileSnapshot("golden/summary-export.json");
+    await expect(exportedSummary(summaryData(source, surroundings))).toMatchFileSnapshot(
+      "golden/summary-export.json.txt",
+    );
     const machine = machineSummary(summaryReport(source, "compact"), {
       script: "shop.js",
       durationMs: RUN_DURATION_MS,
       generatedUnixMs: RUN_START_UNIX_MS,
       version: "0.1.0",
     });
-    await expect(JSON.stringify(machine, null, 2)).toMatchFileSnapshot("golden/machine-summary.json");
+    await expect(JSON.stringify(machine, null, 2)).toMatchFileSnapshot("golden/machine-summary.json.txt");
   });
 
   it("agrees with the samples themselves", () => {

@@ -24,7 +24,8 @@ function history(factorOf: (operation: number, step: number) => number): History
           [byMinute, minute],
         ] as const) {
           counts.count[at]!++;
-          counts.durations[at]!.set(bucket, (counts.durations[at]!.get(bucket) ?? 0) + 1);
+          const durations = counts.durations[at]!;
+          counts.durations[at] = new Map(durations).set(bucket, (durations.get(bucket) ?? 0) + 1);
         }
       }
     return { service: `service-${operation % 4}`, name: `work-${operation}`, kind: "server", byMinute, byStep };

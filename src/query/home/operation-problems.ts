@@ -1,4 +1,4 @@
-import { logBucketCount, logBucketLow, logBucketOf, logBucketQuantile, mergeLogBuckets } from "#math/log-buckets.ts";
+import { logBucketLow, logBucketOf, logBucketQuantile, mergeLogBuckets } from "#math/log-buckets.ts";
 import { median } from "#math/robust.ts";
 import type { FieldFilter } from "../filter-predicate.ts";
 import { sparkline } from "../sparkline.ts";
@@ -163,8 +163,9 @@ function slowdown(history: History, operation: OperationHistory, common: Readonl
   const { count, durations } = operation.byStep;
   let best: Slowdown | null = null;
   for (const ageMs of AGES_MS) {
-    const before = durationsWithin(history, operation, 0, stepAt(history, history.steps.endMs - ageMs));
-    if (logBucketCount(before) < LEAST_BEFORE) continue;
+    const at = stepAt(history, history.steps.endMs - ageMs);
+    if (countWithin(operation, 0, at) < LEAST_BEFORE) continue;
+    const before = durationsBefore(history, operation, at);
     const usual = logBucketQuantile(before, 0.95)! * common.get(ageMs)!;
     // Well beyond the 95th percentile: what was rare before, by definition.
     const limit = logBucketOf(Math.max(usual * Math.SQRT2, usual + SLOWDOWNS[0].excessNs / 2)) + 1;
@@ -180,11 +181,11 @@ function slowdown(history: History, operation: OperationHistory, common: Readonl
       (best !== null && best.rise.gain >= rise.gain)
     )
       continue;
-    const durationsBefore = durationsWithin(history, operation, 0, rise.at);
-    const durationsAfter = durationsWithin(history, operation, rise.at, durations.length);
-    const factor = factorOf(durationsBefore, durationsAfter, common.get(ageMs)!);
+    const until = durationsBefore(history, operation, rise.at);
+    const since = durationsWithin(history, operation, rise.at, durations.length);
+    const factor = factorOf(until, since, common.get(ageMs)!);
     if (factor === null) continue;
-    best = { rise, factor, slowerThanNs: logBucketLow(limit), durationsBefore, durationsAfter };
+    best = { rise, factor, slowerThanNs: logBucketLow(limit), durationsBefore: until, durationsAfter: since };
   }
   return best;
 }
@@ -220,9 +221,11 @@ function commonFactors(history: History, ageMs: number): { medians: number[]; ta
   const medians: number[] = [];
   const tails: number[] = [];
   for (const operation of history.operations) {
-    const before = durationsWithin(history, operation, 0, at);
-    const after = durationsWithin(history, operation, at, history.steps.startMs.length);
-    if (logBucketCount(before) < LEAST_BEFORE || logBucketCount(after) < LEAST_AFTER) continue;
+    // Counting is a hundred times quicker than adding durations up, and most operations are called rarely.
+    const steps = history.steps.startMs.length;
+    if (countWithin(operation, at, steps) < LEAST_AFTER || countWithin(operation, 0, at) < LEAST_BEFORE) continue;
+    const before = durationsBefore(history, operation, at);
+    const after = durationsWithin(history, operation, at, steps);
     medians.push(logBucketQuantile(after, 0.5)! / logBucketQuantile(before, 0.5)!);
     tails.push(logBucketQuantile(after, 0.95)! / logBucketQuantile(before, 0.95)!);
   }
@@ -233,6 +236,23 @@ function commonFactors(history: History, ageMs: number): { medians: number[]; ta
 function stepAt(history: History, unixMs: number): number {
   const at = history.steps.startMs.findIndex((startMs) => startMs >= unixMs);
   return at < 0 ? history.steps.startMs.length : at;
+}
+
+function countWithin({ byStep }: OperationHistory, from: number, to: number): number {
+  let count = 0;
+  for (let step = from; step < Math.min(to, byStep.count.length); step++) count += byStep.count[step]!;
+  return count;
+}
+
+/** Asked of the same few steps again and again. */
+const sumsBefore = new WeakMap<OperationHistory, Map<number, ReadonlyMap<number, number>>>();
+
+function durationsBefore(history: History, operation: OperationHistory, at: number): ReadonlyMap<number, number> {
+  const known = sumsBefore.get(operation) ?? new Map<number, ReadonlyMap<number, number>>();
+  sumsBefore.set(operation, known);
+  const sum = known.get(at) ?? durationsWithin(history, operation, 0, at);
+  known.set(at, sum);
+  return sum;
 }
 
 function durationsWithin(history: History, operation: OperationHistory, from: number, to: number): Map<number, number> {

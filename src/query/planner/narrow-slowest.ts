@@ -12,6 +12,7 @@ const KNOWN: ReadonlySet<string> = new Set(["service_name", "name", "kind"]);
 
 function applies(of: Select): boolean {
   if (of.from !== "spans" || of.time === undefined || of.groupBy.length > 0 || of.limit > MOST_ROWS) return false;
+  if (of.place !== undefined) return false;
   if (of.time.toUnixNano - of.time.fromUnixNano < WIDE_NS) return false;
   const [first] = of.orderBy;
   if (first?.by.kind !== "column" || first.by.name !== "duration_nano" || !first.descending) return false;
@@ -44,10 +45,10 @@ export const narrowSlowest: NarrowingRule = {
       columns: [
         as("service", column("service_name")),
         as("minute", column("time")),
-        as("minuteText", call("unixNanoText", column("time"))),
         as("longest", call("max", column("duration_max_nano"))),
+        as("minuteText", call("unixNanoText", column("time"))),
       ],
-      groupBy: ["service", "minute", "minuteText"],
+      groupBy: ["service", "minute"],
       orderBy: [descending(output("longest"))],
       limit: of.limit,
     });
@@ -73,7 +74,7 @@ export const narrowSlowest: NarrowingRule = {
       ...cut,
     );
     return {
-      select: { ...of, where: and(of.where, compare(column("duration_nano"), ">=", least), within) },
+      select: { ...of, place: within, where: and(of.where, compare(column("duration_nano"), ">=", least)) },
       why: `span_stats: the ${of.limit} slowest take ${least} ns or more and lie in ${minutes.length} minutes of ${minutesOf.size} services`,
     };
   },

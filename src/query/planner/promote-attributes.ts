@@ -1,4 +1,4 @@
-import { PROMOTED_SPAN_ATTRIBUTES, promotedColumn } from "#engine/schema/tables.ts";
+import { PROMOTED_SPAN_ATTRIBUTES, promotedColumn } from "#engine/schema/promoted.ts";
 import type { TableName } from "#plan/select.ts";
 import { mapSelect, mapSelects } from "#plan/walk.ts";
 import type { RewriteRule } from "./rules.ts";

@@ -70,7 +70,7 @@ function rule(name: string, statistics: MinuteStatistics): RewriteRule {
 class Unknown extends Error {}
 
 function rewriteLevel(select: Select, statistics: MinuteStatistics): Select | undefined {
-  if (select.from !== statistics.rows || select.time === undefined) return undefined;
+  if (select.from !== statistics.rows || select.time === undefined || select.place !== undefined) return undefined;
   if (select.time.fromUnixNano % MINUTE_NS !== 0n || select.time.toUnixNano % MINUTE_NS !== 0n) return undefined;
   const grouped = new Set(select.groupBy);
   const aggregated = select.columns.some(({ as }) => !grouped.has(as));

@@ -69,7 +69,10 @@ export class Thread<Host = unknown> implements User<Host> {
   }
 
   get signal(): AbortSignal {
-    this.#abort ??= new AbortController();
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#stop !== undefined) this.#abort.abort(this.#stop);
+    }
     return this.#abort.signal;
   }
 
@@ -168,14 +171,14 @@ export class Thread<Host = unknown> implements User<Host> {
       const [reason] = this.#unhandled.values();
       this.#fail(reason, "Uncaught (in promise) ");
     }
+    // Promise jobs belong to the task before them: awaiting without end is as bad as looping without end.
+    this.#turnStartMs = 0;
     return this.#tasks.shift();
   }
 
   #begin(): void {
     turn.thread = this as Thread;
     turn.completed = 0;
-    turn.fuel = FUEL;
-    this.#turnStartMs = 0;
     this.#realm.beat(this.id);
   }
 
@@ -183,6 +186,25 @@ export class Thread<Host = unknown> implements User<Host> {
   resumed(): void {
     this.#begin();
     if (this.#stop !== undefined) throw this.#stop;
+  }
+
+  // The three that transformed code calls have short names.
+
+  /** After a suspension, with what the callee returned. */
+  r(box: Box): unknown {
+    this.resumed();
+    return box[0];
+  }
+
+  /** Head of a catch: what ends the user is not caught. */
+  c(error: unknown): void {
+    this.#begin();
+    this.rethrowOwn(error);
+  }
+
+  /** Head of a finally, and after an await that has no outcome. */
+  e(): void {
+    this.resumed();
   }
 
   /** The user left the thread. */
@@ -264,8 +286,13 @@ export class Thread<Host = unknown> implements User<Host> {
         this.#wake = reject;
         outcome.then(resolve, reject);
       });
+    } catch (error) {
+      // It was made where no script is on the stack; here the functions that wait are.
+      if (error instanceof Error && this.#stop === undefined) Error.captureStackTrace(error);
+      throw error;
     } finally {
       this.#wake = undefined;
+      this.#turnStartMs = 0;
       this.#begin();
     }
     if (this.#stop !== undefined) throw this.#stop;

@@ -31,6 +31,13 @@ export function print(root: Piece, text: string): Printed {
   let lastEnd = -1;
   const walk = (piece: Piece): void => {
     if (typeof piece === "string") {
+      if (piece === "") return;
+      if (lastEnd >= 0) {
+        // Text of ours stands where the source was left.
+        generated.push(length);
+        source.push(~lastEnd);
+        lastEnd = -1;
+      }
       parts.push(piece);
       length += piece.length;
       return;
@@ -47,7 +54,7 @@ export function print(root: Piece, text: string): Printed {
     }
     const { start, end } = piece as Range;
     if (start === end) return;
-    if (start !== lastEnd || generated[generated.length - 1]! + (start - source[source.length - 1]!) !== length) {
+    if (start !== lastEnd) {
       generated.push(length);
       source.push(start);
     }

@@ -1,5 +1,6 @@
 // A real Kubernetes API server for custom resources: k8s.io/apiextensions-apiserver (the part of kube-apiserver that serves
-// CustomResourceDefinitions and their objects), over etcd, both in this process. Prints `ready URL TOKEN`.
+// CustomResourceDefinitions and their objects), over etcd, both in this process. Prints `ready URL TOKEN`, and writes it to
+// the file `ready`.
 //
 //	sender FOLDER
 package main
@@ -27,10 +28,9 @@ func main() {
 	store := embed.NewConfig()
 	store.Dir = filepath.Join(folder, "etcd")
 	store.LogLevel = "error"
-	free := []url.URL{{Scheme: "unix", Host: filepath.Join(folder, "client.sock")}}
-	peer := []url.URL{{Scheme: "unix", Host: filepath.Join(folder, "peer.sock")}}
-	store.ListenClientUrls, store.AdvertiseClientUrls = free, free
-	store.ListenPeerUrls, store.AdvertisePeerUrls = peer, peer
+	client, peer := freeAddress(), freeAddress()
+	store.ListenClientUrls, store.AdvertiseClientUrls = []url.URL{client}, []url.URL{client}
+	store.ListenPeerUrls, store.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
 	store.InitialCluster = store.InitialClusterFromName(store.Name)
 	etcd, err := embed.StartEtcd(store)
 	must(err)
@@ -51,7 +51,7 @@ func main() {
 	settings.RecommendedOptions.SecureServing.BindPort = listener.Addr().(*net.TCPAddr).Port
 	settings.RecommendedOptions.SecureServing.ServerCert.CertDirectory = folder
 	must(flags.Parse([]string{
-		"--etcd-servers=unix://" + filepath.Join(folder, "client.sock"),
+		"--etcd-servers=" + client.String(),
 		"--etcd-prefix=/traceo",
 		"--authentication-skip-lookup",
 		"--authentication-kubeconfig=" + nobody,
@@ -65,8 +65,17 @@ func main() {
 	must(err)
 	server, err := config.Complete().New(genericapiserver.NewEmptyDelegate())
 	must(err)
-	fmt.Printf("ready https://%s %s\n", listener.Addr(), server.GenericAPIServer.LoopbackClientConfig.BearerToken)
+	ready := fmt.Sprintf("ready https://%s %s\n", listener.Addr(), server.GenericAPIServer.LoopbackClientConfig.BearerToken)
+	must(os.WriteFile(filepath.Join(folder, "ready"), []byte(ready), 0o600))
+	fmt.Print(ready)
 	must(server.GenericAPIServer.PrepareRun().RunWithContext(ctx))
+}
+
+func freeAddress() url.URL {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(err)
+	defer listener.Close()
+	return url.URL{Scheme: "http", Host: listener.Addr().String()}
 }
 
 func must(err error) {
