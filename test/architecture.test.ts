@@ -34,6 +34,7 @@ const VENDORS: Readonly<Record<string, readonly string[]>> = {
   "@hono/node-server": ["api/"],
   zod: ["api/", "config/", "chaos/"],
   yaml: ["config/", "chaos/"],
+  "@kubernetes/client-node": ["chaos/kubernetes/"],
   "@node-rs/crc32": ["journal/"],
   zstddec: ["wire/"],
   acorn: ["script/"],

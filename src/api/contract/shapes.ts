@@ -256,11 +256,11 @@ export interface Heatmap {
   readonly statistics: Statistics;
 }
 
-/** GET /api/spans/differences?where&selection…: what tells the selected from the rest; attributes of very many rows by a sample. */
+/** GET /api/spans/differences?where&selection…: what tells the selected from the rest; of very many rows by a sample. */
 export interface Differences {
   readonly insideCount: number;
   readonly outsideCount: number;
-  /** Set when there are too few rows to say anything, or attributes were counted on a sample. */
+  /** Set when there are too few rows to say anything, or what is told was counted on a sample. */
   readonly note: string | null;
   readonly differences: readonly Difference[];
   readonly statistics: Statistics;
