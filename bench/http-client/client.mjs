@@ -49,7 +49,13 @@ async function openModule() {
     dns: { ttl: "5m", select: "random", policy: "preferIPv4" },
     localIPs: [],
   };
-  traceRequests({ options, metrics }, { wants: () => true });
+  traceRequests(
+    { options, metrics },
+    {
+      wants: () => true,
+      ended: (_user, id, metric, tags, ms, unixMs) => samples.exemplify(metric, tags, ms, unixMs, id),
+    },
+  );
   const script = await openScript({
     entry: "/bench.js",
     source: `import http from "k6/http"; export default function () { if (http.get(${JSON.stringify(url)}).status !== 200) throw new Error("failed"); }`,
