@@ -49,13 +49,7 @@ async function openModule() {
     dns: { ttl: "5m", select: "random", policy: "preferIPv4" },
     localIPs: [],
   };
-  traceRequests(
-    { options, metrics },
-    {
-      wants: () => true,
-      ended: (_user, id, metric, tags, ms, unixMs) => samples.exemplify(metric, tags, ms, unixMs, id),
-    },
-  );
+  traceRequests({ options, metrics }, { wants: () => true });
   const script = await openScript({
     entry: "/bench.js",
     source: `import http from "k6/http"; export default function () { if (http.get(${JSON.stringify(url)}).status !== 200) throw new Error("failed"); }`,

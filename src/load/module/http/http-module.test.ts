@@ -209,21 +209,23 @@ describe("requests", () => {
 
   it("carries a trace context of its own with each request", async () => {
     const url = await serve(echo);
-    const ended: string[] = [];
-    const { value } = await runScript(
+    const { value, samples } = await runScript(
       `return [http.get(URL_).json("headers.traceparent"), http.get(URL_).json("headers.traceparent")];`,
       url,
       {},
       (user) =>
         traceRequests(user.host, {
           wants: (_user, place) => place.startsWith(url),
-          ended: (_user, traceId, _metric, _tags, durationMs) => ended.push(`${traceId} ${durationMs > 0}`),
         }),
     );
     const [first, second] = value as string[];
     expect(first).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
     expect(second).not.toBe(first);
-    expect(ended).toEqual([`${first!.slice(3, 35)} true`, `${second!.slice(3, 35)} true`]);
+    const traced = samples.filter(({ traceId }) => traceId !== undefined);
+    expect(traced.map(({ metric, traceId }) => [metric, traceId])).toEqual([
+      ["http_req_duration", first!.slice(3, 35)],
+      ["http_req_duration", second!.slice(3, 35)],
+    ]);
   });
 });
 
