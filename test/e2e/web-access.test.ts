@@ -4,7 +4,7 @@ import axe from "axe-core";
 import type { Browser, CDPSession, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openBrowser, openContext } from "./browser.ts";
-import { eventually, removeData, startServer, type TestServer } from "./server.ts";
+import { removeData, startServer, type TestServer } from "./server.ts";
 import { type Place, placesOf } from "./web-addresses.ts";
 import type { Scene } from "./web-scene.ts";
 import { openWatchedPage, sendScene, settle } from "./web-watch.ts";
@@ -359,11 +359,13 @@ describe("the keyboard", () => {
     await press("Control+a");
     await page.keyboard.type("SELECT count() FROM spa");
     await page.getByRole("option", { name: /^span/ }).nth(1).waitFor();
-    // What has just opened is not yet chosen from by keys, so that fast typing does not choose by mistake.
-    await eventually(async () => {
-      await press("ArrowDown");
-      return (await page.getByRole("option", { selected: true }).textContent())?.startsWith("span_stats");
-    });
+    // For 75 ms what has just opened takes no keys, so that fast typing does not choose by mistake: ten frames are longer.
+    const tenFrames =
+      "(async () => { for (let i = 0; i < 10; i++) await new Promise((next) => requestAnimationFrame(next)); })()";
+    await page.evaluate(tenFrames);
+    await press("ArrowDown");
+    expect(await page.getByRole("option", { selected: true }).textContent()).toMatch(/^span_stats/);
+    await page.evaluate(tenFrames);
     await press("Enter", "Control+Enter");
     await page.getByText("1 row", { exact: true }).waitFor();
     expect(search().get("sql")).toBe("SELECT count() FROM span_stats");

@@ -76,18 +76,22 @@ export function Sql(): ReactElement {
         : { kind: "rows", result: readResult(answer, response.headers.get("x-traceo-statistics")) };
     },
   });
+  const shown = useRef<string>(undefined);
   const { mutate } = run;
   const ask = useCallback(
     (explain: boolean, statement: string) => {
       const sql = statement.trim().replace(/;\s*$/, "");
       if (sql === "") return;
-      if (!explain) change({ sql });
+      if (!explain) {
+        // It runs here: the address that comes back must not run it once more.
+        shown.current = sql;
+        change({ sql });
+      }
       mutate({ sql, explain });
     },
     [change, mutate],
   );
   // A link with a statement shows its answer; Back and Forward bring text and answer along.
-  const shown = useRef<string>(undefined);
   useEffect(() => {
     if (address.sql === undefined || shown.current === address.sql) return;
     const first = shown.current === undefined;
