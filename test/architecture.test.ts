@@ -38,12 +38,10 @@ const VENDORS: Readonly<Record<string, readonly string[]>> = {
   "@node-rs/crc32": ["journal/"],
   zstddec: ["wire/"],
   acorn: ["script/"],
-  astring: ["script/"],
   "oxc-transform": ["script/"],
   "@jridgewell/trace-mapping": ["script/"],
   ws: ["client/", "load/"],
   cheerio: ["load/module/html/"],
-  papaparse: ["load/module/"],
   protobufjs: ["client/grpc/"],
 };
 
