@@ -45,7 +45,7 @@ interface Running {
 
 function start(args: readonly string[]): Running {
   const child = spawn(process.execPath, [join(built.directory, "main.js"), "chaos", ...args], {
-    env: { ...process.env, TRACEO_CHAOS_STATE: join(directory, "state") },
+    env: { ...process.env, XDG_STATE_HOME: join(directory, "state") },
     stdio: ["ignore", "pipe", "pipe"],
   });
   children.push(child);

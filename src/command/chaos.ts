@@ -51,7 +51,7 @@ export const chaos: Command = {
     state: {
       type: "string",
       value: "DIR",
-      help: "Undo records, leases and journals (default $TRACEO_CHAOS_STATE or ~/.local/state/traceo/chaos).",
+      help: "Undo records, leases and journals (default $XDG_STATE_HOME/traceo/chaos, ~/.local/state/traceo/chaos).",
     },
     force: { type: "boolean", help: "undo: also the faults of experiments that run." },
     listen: { type: "string", value: "HOST:PORT", help: "proxy: where its API listens (default 127.0.0.1:8474)." },
@@ -245,7 +245,6 @@ function openState(invocation: Invocation): Promise<ChaosState> {
   const { environment } = invocation;
   const folder =
     text(invocation, "state") ??
-    environment["TRACEO_CHAOS_STATE"] ??
     join(environment["XDG_STATE_HOME"] ?? join(homedir(), ".local", "state"), "traceo", "chaos");
   return openChaosState(resolve(folder));
 }
