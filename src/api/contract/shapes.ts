@@ -81,6 +81,31 @@ export interface QuarantineList {
   }[];
 }
 
+/** GET /api/load/runs: newest first. The run itself, GET /api/load/runs/{id}, has the shape of load/run-record.ts. */
+export interface LoadRuns {
+  readonly runs: readonly LoadRunHead[];
+  readonly next: string | null;
+}
+
+export interface LoadRunHead {
+  readonly id: string;
+  readonly name: string;
+  readonly startedMs: number;
+  /** Null while it runs. */
+  readonly endedMs: number | null;
+  readonly status: "running" | "passed" | "failed" | "aborted" | "void";
+  readonly reason: string;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly commit: string | null;
+  readonly requests: number | null;
+  readonly requestsPerSecond: number | null;
+  /** Share of requests that failed, 0 to 1. */
+  readonly failedShare: number | null;
+  readonly p95Ms: number | null;
+  readonly droppedIterations: number | null;
+  readonly thresholds: { readonly passed: number; readonly failed: number };
+}
+
 /** GET /api/home */
 export interface Home {
   readonly problems: readonly HomeProblem[];
