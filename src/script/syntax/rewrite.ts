@@ -1014,7 +1014,7 @@ export class Rewriter {
       !(member.computed && this.#fn.mode === "plain");
     const privates = new Set<string>();
     for (const member of members)
-      if (hasTwin(member) && member.key.type === "PrivateIdentifier" && !member.static) privates.add(member.key.name);
+      if (hasTwin(member) && member.key.type === "PrivateIdentifier") privates.add(member.key.name);
     const temps = this.#fn.temps;
     const outer = this.#fn;
     // Class code is strict.
@@ -1047,16 +1047,12 @@ export class Rewriter {
         const params = this.#placeholders(member.value);
         const marker = this.#marker(member);
         const isStatic = member.static ? "static " : "";
-        if (isPrivate && member.static) {
-          // Nothing outside can reach it: it blocks.
-          pieces.push(this.#plainMember(member));
-          continue;
-        }
         if (isPrivate) {
           const hidden = `#${member.key.name}${$}t`;
           pieces.push(
             HIDDEN,
-            `#${member.key.name}(${params}){${marker}return ${$}s(this.${hidden},this,arguments)}`,
+            `${isStatic}#${member.key.name}(${params}){${marker}return ${$}s(this.${hidden},this,arguments)}`,
+            isStatic,
             this.#twin(member.value, undefined, hidden),
           );
           continue;
