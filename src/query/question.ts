@@ -23,6 +23,8 @@ export interface ReadRecord {
   readonly rowsRead: number;
   readonly rows: number;
   readonly elapsedMs: number;
+  /** Reads side by side end in any order; this is when each was asked, with those that its planning asked. */
+  readonly turn: number;
 }
 
 /**
@@ -36,6 +38,7 @@ export class Question {
   readonly reads: ReadRecord[] = [];
   readonly #engine: Engine;
   readonly #limits: ReadLimits;
+  #turns = 0;
   #elapsedMs = 0;
   #rowsRead = 0;
   #bytesRead = 0;
@@ -55,12 +58,13 @@ export class Question {
 
   /** Runs one Select. Throws what Engine.read throws. */
   async read(select: Select): Promise<Frame> {
+    const turn = this.#turns++;
     const asked = restrict(select, this.tenant);
-    const { select: run, rules } = await applyRules(asked, (inner) => this.#run(inner, inner, []));
-    return this.#run(asked, run, rules);
+    const { select: run, rules } = await applyRules(asked, (inner) => this.#run(inner, inner, [], turn));
+    return this.#run(asked, run, rules, turn);
   }
 
-  async #run(asked: Select, run: Select, rules: readonly RuleUse[]): Promise<Frame> {
+  async #run(asked: Select, run: Select, rules: readonly RuleUse[], turn: number): Promise<Frame> {
     const compiled = compileSelect(run);
     const answer = await this.#engine.read(
       { sql: compiled.sql, parameters: compiled.parameters, format: "JSONCompact", limits: this.#limits },
@@ -78,6 +82,7 @@ export class Question {
       rowsRead: answer.rowsRead,
       rows: frame.rowCount,
       elapsedMs: answer.elapsedMs,
+      turn,
     });
     return frame;
   }
@@ -99,6 +104,7 @@ export class Question {
   /** What was read and why, as text. Costs are shown by `withCosts` only, so that the rest is the same every time. */
   explain(withCosts: boolean): string {
     return this.reads
+      .toSorted((a, b) => a.turn - b.turn)
       .map((read, index) => {
         const rules = read.rules.map((rule) => `  rule     ${rule.name}: ${rule.why}\n`).join("");
         const costs = withCosts
