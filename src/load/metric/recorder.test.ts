@@ -6,7 +6,7 @@ import { frameTransfers, type SampleFrame } from "./frame.ts";
 import { HISTOGRAM_RELATIVE_ERROR } from "./log-histogram.ts";
 import { MetricRegistry } from "./metric-registry.ts";
 import { Recorder, type RecorderLimits } from "./recorder.ts";
-import { OVERFLOW_SET } from "./tag-set-table.ts";
+import { OVERFLOW_SET, OVERFLOW_VALUE } from "./tag-set-table.ts";
 import { MAX_EXACT_SAMPLES, Totals } from "./totals.ts";
 
 const T = 1_700_000_000_000;
@@ -184,6 +184,27 @@ describe("recorder and totals", () => {
     expect(slow.sink.sum).toBe(25);
     expect([...totals.series()].length).toBe(12);
     expect(totals.foldedSamples).toBe(90);
+  });
+
+  it("counts folded samples each time and keeps adding them where they went the first time", () => {
+    const { registry, recorder } = generator(1, { maxSeries: 4 });
+    const totals = new Totals();
+    const sets = Array.from({ length: 10 }, (_, index) => registry.tags.of([["url", `/${index}`]]));
+    for (let interval = 0; interval < 3; interval++) {
+      for (const tags of sets) recorder.add(METRIC.http_req_duration, tags, 5, T);
+      totals.merge(recorder.drain(T));
+    }
+    expect(totals.foldedSamples).toBe(18);
+    const folded = totals.view(totals.registry.find("http_req_duration")!, [["url", OVERFLOW_VALUE]]);
+    expect(folded.sink).toMatchObject({ count: 18, sum: 90 });
+  });
+
+  it("describes the tags of an exemplar that no sample of the interval has", () => {
+    const { registry, recorder } = generator(1);
+    const totals = new Totals();
+    recorder.exemplify(METRIC.http_req_duration, registry.tags.of([["status", "503"]]), 9, T, "ab");
+    totals.merge(recorder.drain(T));
+    expect(totals.registry.tags.entries(totals.exemplars[0]!.tags)).toEqual([["status", "503"]]);
   });
 
   it("falls back to one overflow set when folding does not help", () => {
