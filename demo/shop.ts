@@ -34,7 +34,7 @@ export interface ShopOptions {
    * named `cart-2.4.0`, `gateway-3.8.0`, …, `database`, so that an experiment can harm the network between them.
    */
   readonly faultProxy?: string;
-  /** With a fault proxy: try again beside an answer that is this late (default 1000). 0: never. */
+  /** With a fault proxy: try again beside an answer that is this late (default 500). 0: never. */
   readonly hedgeAfterMs?: number;
   /** What the parts print on stderr, and what the supervisor does about it. */
   readonly log: (line: string) => void;
@@ -76,7 +76,7 @@ export async function startShop(options: ShopOptions): Promise<Shop> {
     SHOP_OTLP_ENDPOINT: options.otlpEndpoint.replace(/\/+$/, ""),
     SHOP_SEED: String(seed),
     SHOP_CUSTOMERS_PER_SECOND: String(options.customersPerSecond ?? DEFAULT_CUSTOMERS_PER_SECOND),
-    ...(options.faultProxy === undefined ? {} : { SHOP_HEDGE_AFTER_MS: String(options.hedgeAfterMs ?? 1000) }),
+    ...(options.faultProxy === undefined ? {} : { SHOP_HEDGE_AFTER_MS: String(options.hedgeAfterMs ?? 500) }),
   };
   const detours = openDetours(options.faultProxy);
   const plan = ([service, version, heapMb]: Part, index: number): ProcessPlan => ({

@@ -34,15 +34,14 @@ const VENDORS: Readonly<Record<string, readonly string[]>> = {
   "@hono/node-server": ["api/"],
   zod: ["api/", "config/", "chaos/"],
   yaml: ["config/", "chaos/"],
+  "@kubernetes/client-node": ["chaos/kubernetes/"],
   "@node-rs/crc32": ["journal/"],
   zstddec: ["wire/"],
   acorn: ["script/"],
-  astring: ["script/"],
   "oxc-transform": ["script/"],
   "@jridgewell/trace-mapping": ["script/"],
   ws: ["client/", "load/"],
   cheerio: ["load/module/html/"],
-  papaparse: ["load/module/"],
   protobufjs: ["client/grpc/"],
 };
 

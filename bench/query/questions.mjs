@@ -30,12 +30,12 @@ export function questions(store) {
       path: (n) => `/api/spans?${shifted(n)}&sort=duration&limit=10&${where(`service = ${services[n % 8]}`)}`,
     },
     {
-      name: "rare word in logs",
+      name: "rare word in logs (one line of 65,000), newest 100",
       aimMs: 100,
       // One line of each load has the word `needle<i>`; i % 10000 = 77.
       path: (n) => `/api/logs?${day}&text=needle${(n % 6) * 10_000 + 77}`,
     },
-    { name: "word that no log has", aimMs: 100, path: (n) => `/api/logs?${day}&text=absent${n}` },
+    { name: "rare word in logs (none)", aimMs: 100, path: (n) => `/api/logs?${day}&text=absent${n}` },
     { name: "common word, newest 100", path: (n) => `/api/logs?${shifted(n)}&text=customer&limit=100` },
     { name: "log histogram by severity", path: (n) => `/api/logs/histogram?${shifted(n)}&groupBy=severity` },
     {

@@ -23,13 +23,13 @@ try {
   // Nobody listens on port 9: the shop's telemetry is dropped, and the machine is left to the shop.
   let otlp = "http://127.0.0.1:9";
   if (scenario === "sustained") {
-    const ports = ["--port", "0", "--otlp-http-port", "0", "--otlp-grpc-port", "0"];
+    const listen = ["--listen", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--otlp-grpc", "off"];
     const ready = await start(
-      [main, "serve", "--data", join(folder, "traceo"), ...ports],
-      /ready[\s\S]*?(http:\/\/\S+)/,
+      [main, "serve", "--data", join(folder, "traceo"), ...listen],
+      /traceo ready: (http:\S+) · OTLP\/HTTP (http:\S+)/,
     );
     options.push("--url", ready[1]);
-    otlp = `${ready[1]}/otlp`;
+    otlp = ready[2];
   }
   const shop = ["--data", join(folder, "shop"), "--otlp", otlp, "--customers-per-second", "0.2"];
   const open = await start(

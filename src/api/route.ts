@@ -36,7 +36,7 @@ export interface Route {
   /** Content type of the answer where it is not JSON. */
   readonly answerType?: string;
   /** "nobody": the guard alone decides; the request then has no visitor and no question. */
-  readonly need: "read" | "admin" | "nobody";
+  readonly need: "ingest" | "read" | "admin" | "nobody";
   /** The answer comes of Selects alone, so that GET /api/explain can show them. */
   readonly explained: boolean;
   handle(request: RouteRequest<never, never, never>): Promise<unknown>;

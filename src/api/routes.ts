@@ -6,6 +6,13 @@ import { documentListRoute, documentRemoveRoute, documentRoute, documentWriteRou
 import { explainRoute } from "./routes/explain.ts";
 import { homeRoute } from "./routes/home.ts";
 import {
+  loadRunComparisonRoute,
+  loadRunRemoveRoute,
+  loadRunRoute,
+  loadRunsRoute,
+  loadRunWriteRoute,
+} from "./routes/load-runs.ts";
+import {
   logContextRoute,
   logFacetRoute,
   logFieldsRoute,
@@ -62,6 +69,11 @@ export function apiRoutes(startedMs: number): readonly Route[] {
     labelsRoute,
     labelValuesRoute,
     seriesRoute,
+    loadRunsRoute,
+    loadRunRoute,
+    loadRunWriteRoute,
+    loadRunRemoveRoute,
+    loadRunComparisonRoute,
     sqlRoute,
     backupRoute,
     eraseRoute,

@@ -10,9 +10,7 @@ import { TOXIC_TYPES } from "./proxy/kinds.ts";
 
 /** An experiment as a person writes it, in YAML or JSON; docs/guide/chaos.md explains each field. */
 
-const name = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}$/, "is 1 to 80 letters, digits, spaces, dots, dashes or underscores");
+const name = z.string().regex(/^[^\p{C}]{1,80}$/u, "is 1 to 80 printable characters");
 const proxyName = z.string().min(1).max(200);
 /** One name or several. */
 const proxies = z.union([proxyName, z.array(proxyName).min(1).max(100)]).transform((given) => [given].flat());
@@ -132,6 +130,8 @@ const experiment = z
       .strictObject({
         script: z.string().optional(),
         args: z.array(z.string()).default([]),
+        /** Where the script's samples go as well: `traceo`, `json=out.json`. */
+        out: z.array(z.string()).default([]),
         command: z.array(z.string()).min(1).optional(),
         environment: z.record(z.string(), z.string()).default({}),
       })

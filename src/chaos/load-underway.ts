@@ -8,6 +8,8 @@ export interface LoadRequest {
   readonly script?: string;
   /** Options as on the command line of `traceo load`. */
   readonly args: readonly string[];
+  /** Where samples go besides the verdict, as `-o` of `traceo load` takes it. */
+  readonly outputs: readonly string[];
   /** Another load generator, program and arguments. */
   readonly command?: readonly string[];
   readonly environment: Readonly<Record<string, string>>;

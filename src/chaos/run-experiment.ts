@@ -47,7 +47,7 @@ class Cut extends Error {
  *   undo what others left ─► limits, leases ─► load ─► warmup ─► baseline ─► inject ─► hold ─► remove ─► recover ─► verdict
  *
  * Whatever happens after the first injection, the faults are removed and looked for. Throws a Failure when it could not begin
- * (a limit, a lease, a target that is not there, a frozen time); after that it always answers a journal.
+ * (a limit, a lease, a target that is not there, a frozen time, a load that does not start); after that it always answers a journal.
  */
 export async function runExperiment(
   experiment: Experiment,
@@ -91,14 +91,10 @@ class Run {
   async run(): Promise<Journal> {
     const { state } = this.#with;
     const replay = await state.undo({ removeTimeoutMs: UNDO_TIMEOUT_MS });
-    for (const { fault, why } of replay.failed)
-      throw new Failure(
-        "conflict",
-        `A fault of an earlier experiment is still there: ${fault.name} (${fault.experiment}): ${why}`,
-        {
-          remedy: "Mend what the message names, then run `traceo chaos undo`.",
-        },
-      );
+    for (const { why } of replay.failed)
+      throw new Failure("conflict", `A fault of an earlier experiment may still be there: ${why}`, {
+        remedy: "Mend what the message names, then run `traceo chaos undo`.",
+      });
     const { limits } = this.#experiment;
     const frozen = frozenBy(limits.freeze, Date.now());
     if (frozen !== undefined)
@@ -147,6 +143,11 @@ class Run {
     const release = await this.#keepGeneratorAway(generatorCpus);
     try {
       await this.#startLoad();
+    } catch (error) {
+      await release();
+      throw error;
+    }
+    try {
       if (phases.warmup > 0) await this.#during("warmup", () => this.#wait(phases.warmup));
       await this.#during("baseline", () => this.#baseline());
       await this.#during("inject", () => this.#inject(resolved));
@@ -192,6 +193,7 @@ class Run {
         ...(load.script === undefined ? {} : { script: load.script }),
         ...(load.command === undefined ? {} : { command: load.command }),
         args: load.args,
+        outputs: load.out,
         environment: load.environment,
         experiment: name,
         journalId: this.#id,

@@ -39,6 +39,8 @@ export class Http1Connection {
   #protocol: HttpExchange["protocol"] = "HTTP/1.1";
   #head = "";
   #keepAlive = true;
+  /** A request without a body that goes out at the end of this turn of the event loop. */
+  #unsent = "";
   #isClosed = false;
   #isWriting = false;
   /** Exchanges that were sent on it. */
@@ -100,9 +102,20 @@ export class Http1Connection {
         flight.sentMs = performance.now();
       }
     } else {
-      this.#socket.write(head, "latin1");
-      flight.sentMs = performance.now();
+      this.#unsent = head;
+      if (unsent.push(this) === 1) setImmediate(sendAll);
     }
+  }
+
+  /** Writes the head that waits. */
+  flush(): void {
+    const flight = this.#flight;
+    const head = this.#unsent;
+    this.#unsent = "";
+    if (flight === undefined || head === "") return;
+    flight.gotConnectionMs = performance.now();
+    this.#socket.write(head, "latin1");
+    flight.sentMs = performance.now();
   }
 
   /** `bytes[0, end)` arrived. */
@@ -111,6 +124,11 @@ export class Http1Connection {
     if (flight === undefined) {
       // Nobody asked: what an idle connection says cannot be told from the answer to the next request.
       this.close();
+      return;
+    }
+    if (this.#unsent !== "") {
+      // It speaks before it was asked: not the answer to what is about to be sent.
+      this.#failed(new ExchangeError(FAILURE_CODE.other, "EOF"));
       return;
     }
     if (flight.firstByteMs === 0) flight.firstByteMs = performance.now();
@@ -348,6 +366,18 @@ export interface ConnectionOwner {
   closed(connection: Http1Connection): void;
   /** The exchange did not come to its end; `isReused`: on a connection that had served others before. */
   failed(flight: Flight, error: ExchangeError, isReused: boolean): void;
+}
+
+/**
+ * Requests go out together at the end of a turn of the event loop: written one by one, between the answers that lead to them,
+ * each wakes the server anew, and the system spends more on waking than on sending. Until then they count as blocked.
+ */
+let unsent: Http1Connection[] = [];
+
+function sendAll(): void {
+  const all = unsent;
+  unsent = [];
+  for (const connection of all) connection.flush();
 }
 
 const IDLE = 0;

@@ -16,6 +16,7 @@ const children: ChildProcess[] = [];
 beforeAll(() => {
   built = compile([
     "main.ts",
+    "load/run/generator-thread.ts",
     "chaos/injector/injector-worker.ts",
     "chaos/process/cpu-worker.ts",
     "chaos/process/memory-worker.ts",
@@ -44,7 +45,7 @@ interface Running {
 
 function start(args: readonly string[]): Running {
   const child = spawn(process.execPath, [join(built.directory, "main.js"), "chaos", ...args], {
-    env: { ...process.env, TRACEO_CHAOS_STATE: join(directory, "state") },
+    env: { ...process.env, XDG_STATE_HOME: join(directory, "state") },
     stdio: ["ignore", "pipe", "pipe"],
   });
   children.push(child);
@@ -136,6 +137,45 @@ describe("traceo chaos", () => {
     expect((await run("status")).out).toBe("No experiment runs, and no fault is open.\n");
   });
 
+  it("drives a k6 script, whose samples carry the phase: a threshold of a phase decides", async () => {
+    const { api, listen } = await startProxy();
+    const script = join(directory, "load.js");
+    const given = (toxic: string): string =>
+      `${experiment({
+        faults: `[{ type: toxic, name: f, api: "${api}", proxy: shop, ${toxic} }]`,
+        targets: "proxy:shop",
+        url: `http://${webAddress}/`,
+        hold: "2s",
+      })}load: { script: load.js, args: ["--rps", "100"] }`;
+    const writeScript = (phase: string): void =>
+      writeFileSync(
+        script,
+        `import http from "k6/http";
+         export const options = {
+           scenarios: { s: { executor: "constant-arrival-rate", rate: 20, duration: "1h", preAllocatedVUs: 5, maxVUs: 50 } },
+           thresholds: { "http_req_failed{phase:${phase}}": ["rate<0.5"], "http_reqs{phase:hold}": ["count>5"] },
+         };
+         export default () => http.get(__ENV.SHOP);`,
+      );
+    const error = "toxic: http_error, attributes: { status: 503 }";
+    writeScript("hold");
+    const failed = await run("run", write(given(error)), "--env", `SHOP=http://${listen}/`, "--json");
+    const seen = JSON.parse(failed.out) as {
+      reasons: string[];
+      load: { thresholds: { name: string; passed: boolean }[] };
+    };
+    expect([failed.code, seen.reasons]).toEqual([
+      10,
+      ["The load's thresholds were crossed: http_req_failed{phase:hold} rate<0.5"],
+    ]);
+    expect(seen.load.thresholds).toMatchObject([{ passed: false, value: "1" }, { passed: true }]);
+    writeScript("baseline");
+    expect((await run("run", write(given(error)), "--env", `SHOP=http://${listen}/`)).code).toBe(0);
+    writeFileSync(script, "export default () => {");
+    const broken = await run("run", write(given(error)), "--env", `SHOP=http://${listen}/`);
+    expect([broken.code, broken.err]).toEqual([1, expect.stringContaining("load.js:1:23: SyntaxError")]);
+  });
+
   it("says what is wrong with a file, where", async () => {
     const file = write("name: x\nsteadyState: 7\n");
     const { code, err } = await run("run", file, "--check");
@@ -144,7 +184,7 @@ describe("traceo chaos", () => {
     expect(err).toContain(`${file}:1: faults: `);
     expect((await run("run")).code).toBe(2);
     expect((await run("break")).code).toBe(2);
-    expect((await run("--help")).out).toContain("Exit codes of `run`");
+    expect((await run("--help")).out).toContain("10 failed, 11 aborted, 12 void");
   });
 });
 

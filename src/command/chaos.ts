@@ -11,6 +11,7 @@ import type { StartLoad } from "#chaos/load-underway.ts";
 import { runExperiment } from "#chaos/run-experiment.ts";
 import { Failure } from "#runtime/failure.ts";
 import { type ApiClient, CLIENT_OPTIONS, openClient, text, texts } from "./api-client.ts";
+import { startScriptLoad } from "./chaos-load.ts";
 import { type Command, EXIT, type Invocation } from "./command.ts";
 import { printable, printTable } from "./table.ts";
 
@@ -33,8 +34,8 @@ export const chaos: Command = {
     "Whatever ends an experiment (a crash, a kill, a closed terminal), its faults end: each has an undo record on disk before it",
     "is injected, and a process of its own that takes it away when the experiment is gone or its time is over.",
     "",
-    "Exit codes of `run`: 0 passed, 10 failed, 11 aborted, 12 void (no steady state to begin with, or the load generator was",
-    "the bottleneck). docs/guide/chaos.md explains the file.",
+    "`run` is void when it says nothing: there was no steady state to begin with, or the load generator was the bottleneck.",
+    "docs/guide/chaos.md explains the file.",
   ].join("\n"),
   options: {
     ...CLIENT_OPTIONS,
@@ -50,7 +51,7 @@ export const chaos: Command = {
     state: {
       type: "string",
       value: "DIR",
-      help: "Undo records, leases and journals (default $TRACEO_CHAOS_STATE or ~/.local/state/traceo/chaos).",
+      help: "Undo records, leases and journals (default $XDG_STATE_HOME/traceo/chaos, ~/.local/state/traceo/chaos).",
     },
     force: { type: "boolean", help: "undo: also the faults of experiments that run." },
     listen: { type: "string", value: "HOST:PORT", help: "proxy: where its API listens (default 127.0.0.1:8474)." },
@@ -66,6 +67,7 @@ export const chaos: Command = {
     "traceo chaos proxy --proxy shop=127.0.0.1:18080=127.0.0.1:8080",
     "traceo chaos undo",
   ],
+  exitCodes: "0 done or passed, 1 could not begin, 2 wrong usage, 10 failed, 11 aborted, 12 void.",
   run: async (invocation) => {
     const [action = "", ...rest] = invocation.positionals;
     const run = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
@@ -243,7 +245,6 @@ function openState(invocation: Invocation): Promise<ChaosState> {
   const { environment } = invocation;
   const folder =
     text(invocation, "state") ??
-    environment["TRACEO_CHAOS_STATE"] ??
     join(environment["XDG_STATE_HOME"] ?? join(homedir(), ".local", "state"), "traceo", "chaos");
   return openChaosState(resolve(folder));
 }
@@ -280,13 +281,7 @@ function numberOf(value: unknown): number | undefined {
   return Number.isNaN(number) ? undefined : number;
 }
 
-/** A k6 script runs with the k6 that the user has; any other generator as it is. */
 const startLoad: StartLoad = (request, signal) =>
-  startCommandLoad(
-    request.script === undefined
-      ? request
-      : { ...request, command: [process.env["K6_BIN"] ?? "k6", "run", ...request.args, request.script], args: [] },
-    signal,
-  );
+  request.script === undefined ? startCommandLoad(request, signal) : startScriptLoad(request, signal);
 
 const random = (): number => randomInt(2 ** 32) / 2 ** 32;

@@ -1,5 +1,7 @@
 import { createWriteStream, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { dirname, resolve } from "node:path";
+import { openLoadAgent, readAgentAddress } from "#load/load-agent.ts";
 import { describeInvalidOptions, LOAD_FLAGS, readOptionSources, scriptEnvironment } from "#load/load-config.ts";
 import type { LoadConfig, LoadObserver, RunResult } from "#load/load-run.ts";
 import {
@@ -24,7 +26,7 @@ const OWN_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   "include-system-env-vars": {
     type: "string",
     value: "true|false",
-    help: "Whether __ENV has this process's variables (true).",
+    help: "Whether __ENV has this process's variables (true; with agents false).",
   },
   config: { type: "string", short: "c", value: "FILE", help: "JSON with options, weaker than the script's." },
   out: { type: "strings", short: "o", value: "NAME=ARG", help: "Send every sample there as well; repeatable." },
@@ -38,6 +40,12 @@ const OWN_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   "console-output": { type: "string", value: "FILE", help: "Write what the script logs to this file." },
   quiet: { type: "boolean", short: "q", help: "No progress." },
   verbose: { type: "boolean", short: "v", help: "Also console.debug." },
+  agent: {
+    type: "strings",
+    value: "HOST:PORT",
+    help: "Let this agent make load in place of this machine; repeatable. Token: TRACEO_AGENT_TOKEN.",
+  },
+  listen: { type: "string", value: "HOST:PORT", help: "agent: where to listen (127.0.0.1:7075)." },
   generators: { type: "string", value: "N", help: "Threads that make load (1)." },
   "accept-void": { type: "boolean", help: "A void run ends with the exit code that it would have had." },
   output: { type: "string", short: "O", value: "FILE", help: "Where archive and convert write." },
@@ -50,7 +58,7 @@ const OWN_OPTIONS: Readonly<Record<string, OptionSpec>> = {
 export const load: Command = {
   name: "load",
   summary: "Run a k6 script as a load test.",
-  usage: "[run|inspect|archive|convert] [options] SCRIPT",
+  usage: "[run|inspect|archive|convert|agent] [options] SCRIPT",
   description: [
     "Runs an ordinary k6 script (JavaScript or TypeScript; `-` reads it from standard input), prints k6's summary,",
     "and ends with k6's exit code. Options are read from flags, then K6_ variables, then the script, then --config.",
@@ -59,6 +67,7 @@ export const load: Command = {
     "  inspect      print the options that the script would run with, as JSON",
     "  archive      write the script and all that it reads to one file (-O FILE, archive.tar)",
     "  convert HAR  make a script of a browser's recording (-O FILE, standard output)",
+    "  agent        lend this machine to runs of other machines (TRACEO_AGENT_TOKEN, --listen)",
     "",
     "A run is void (exit code 111) when what it measured does not count: the generator itself was too busy, too much",
     "of the script could not be suspended, or a generator was lost. The reasons are printed.",
@@ -74,7 +83,9 @@ export const load: Command = {
   exitCodes:
     "0 done, 99 thresholds crossed, 100 setup or 101 teardown took too long, 104 options cannot be used, 105 interrupted, 107 the script threw, 108 the script aborted, 110 the script failed the test, 111 void.",
   rewrite: (args) => args.map((arg) => (arg === "--http-debug" ? "--http-debug=headers" : arg)),
-  run: async (invocation) => {
+  run: async (given) => {
+    const invocation = withEnvironment(given);
+    if (invocation.positionals[0] === "agent") return await runAgent(invocation);
     const [first = "", ...others] = invocation.positionals;
     const action = ACTIONS.find((name) => name === first);
     const [script, ...rest] = action === undefined ? invocation.positionals : others;
@@ -107,9 +118,68 @@ export const load: Command = {
   },
 };
 
+/** Flags that k6 also reads from the environment; those of the script's options have names of their own. */
+const ENVIRONMENT_FLAGS: Readonly<Record<string, string>> = {
+  K6_CONFIG: "config",
+  K6_CONSOLE_OUTPUT: "console-output",
+  K6_INCLUDE_SYSTEM_ENV_VARS: "include-system-env-vars",
+  K6_NO_COLOR: "no-color",
+  K6_NO_SUMMARY: "no-summary",
+  K6_NO_THRESHOLDS: "no-thresholds",
+  K6_SUMMARY_EXPORT: "summary-export",
+  K6_SUMMARY_MODE: "summary-mode",
+};
+
+/** The same with flags that were not given taken from the environment. */
+function withEnvironment(invocation: Invocation): Invocation {
+  const options: Record<string, Invocation["options"][string]> = { ...invocation.options };
+  for (const [variable, flag] of Object.entries(ENVIRONMENT_FLAGS)) {
+    const value = invocation.environment[variable];
+    if (value === undefined || value === "" || options[flag] !== undefined) continue;
+    options[flag] = OWN_OPTIONS[flag]!.type === "boolean" ? /^(true|1|t)$/i.test(value) : value;
+  }
+  return { ...invocation, options };
+}
+
 const ACTIONS = ["run", "inspect", "archive", "convert"] as const;
 
 const remarks = ({ err }: Invocation): LoadObserver => ({ log: ({ level, text: line }) => err(`${level}: ${line}\n`) });
+
+const MIN_TOKEN_LENGTH = 16;
+
+/** Undefined after it has said what is wrong. */
+function agentToken({ environment, err }: Invocation): string | undefined {
+  const token = environment["TRACEO_AGENT_TOKEN"] ?? "";
+  if (token.length >= MIN_TOKEN_LENGTH) return token;
+  err(
+    `traceo load: set TRACEO_AGENT_TOKEN to a secret of ${MIN_TOKEN_LENGTH} characters or more, the same on both machines: who has it may run code on the agent.\n`,
+  );
+  return undefined;
+}
+
+async function runAgent(invocation: Invocation): Promise<number> {
+  const token = agentToken(invocation);
+  const address = readAgentAddress(text(invocation, "listen") ?? "127.0.0.1:7075");
+  if (token === undefined) return EXIT.usage;
+  if (address === undefined) {
+    invocation.err("traceo load agent: --listen takes HOST:PORT.\n");
+    return EXIT.usage;
+  }
+  await using agent = await openLoadAgent({
+    ...address,
+    token,
+    maxGenerators: availableParallelism(),
+    log: (line) => invocation.err(`${new Date().toISOString()} ${line}\n`),
+  });
+  invocation.out(
+    `Load agent on ${address.host}:${agent.port}. Use it with \`traceo load --agent ${address.host}:${agent.port}\`.\n`,
+  );
+  await new Promise<void>((resolve) => {
+    if (invocation.signal.aborted) resolve();
+    else invocation.signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  return EXIT.ok;
+}
 
 async function archive(config: LoadConfig, invocation: Invocation): Promise<number> {
   const { values } = scriptEnvironment(invocation.environment, texts(invocation, "env"), false);
@@ -140,7 +210,9 @@ function convert(har: string, invocation: Invocation): number {
 /** Undefined after it has said what is wrong. */
 async function readConfig(script: string, invocation: Invocation): Promise<LoadConfig | undefined> {
   const { options, environment, err } = invocation;
-  const includesSystem = text(invocation, "include-system-env-vars") !== "false";
+  // The environment of this machine, with its secrets, does not travel to others unless it is asked for.
+  const travels = texts(invocation, "agent").length > 0;
+  const includesSystem = (text(invocation, "include-system-env-vars") ?? String(!travels)) !== "false";
   const { values, problem } = scriptEnvironment(environment, texts(invocation, "env"), includesSystem);
   if (problem !== undefined) {
     err(`traceo load: ${problem}.\n`);
@@ -163,6 +235,10 @@ async function readConfig(script: string, invocation: Invocation): Promise<LoadC
     err("traceo load: --summary-mode is compact, full or disabled.\n");
     return undefined;
   }
+  const agents = texts(invocation, "agent").map(readAgentAddress);
+  const token = agents.length === 0 ? "" : agentToken(invocation);
+  if (agents.includes(undefined)) err("traceo load: --agent takes HOST:PORT.\n");
+  if (token === undefined || agents.includes(undefined)) return undefined;
   const isTerminal = process.stdout.isTTY === true;
   const bytes = script === "-" ? await readInput() : readScript(script);
   if (bytes === undefined) {
@@ -183,6 +259,7 @@ async function readConfig(script: string, invocation: Invocation): Promise<LoadC
     weaker: sources.weaker,
     stronger: sources.stronger,
     generators,
+    agents: agents.map((address) => ({ ...address!, token })),
     noThresholds: options["no-thresholds"] === true,
     acceptVoid: options["accept-void"] === true,
     summary: {

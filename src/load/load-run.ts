@@ -30,6 +30,8 @@ export interface LoadConfig {
     readonly isTerminal: boolean;
     readonly noColor: boolean;
   };
+  /** Machines that make the load in place of this one, which then only coordinates. */
+  readonly agents?: readonly { readonly host: string; readonly port: number; readonly token: string }[];
   /** Keeps k6's exit code where a void run would have its own. */
   readonly acceptVoid?: boolean;
   /** The first abort ends the run in order: iterations are interrupted, teardown and summary follow. */

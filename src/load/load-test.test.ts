@@ -1,4 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -182,11 +184,66 @@ describe("a script on a thread", () => {
       'there is no output "kafka"',
       { outputs: ["kafka"] },
     ],
-  ] as const)("ends by %s with its exit code and place", async (_, text, exitCode, message, config: Partial<{ outputs: readonly string[] }> = {}) => {
-    const result = await run(text, config);
-    expect(result.exitCode).toBe(exitCode);
-    expect(result.failure).toContain(message);
-    expect(consoleOf(result.log)).toEqual([]);
+  ] as [string, string, number, string, Partial<LoadConfig>?][])(
+    "ends by %s with its exit code and place",
+    async (_, text, exitCode, message, config) => {
+      const result = await run(text, config ?? {});
+      expect(result.exitCode).toBe(exitCode);
+      expect(result.failure).toContain(message);
+      expect(consoleOf(result.log)).toEqual([]);
+    },
+  );
+
+  it("runs the founding document's script against a server", async () => {
+    let requests = 0;
+    const traced = new Set<boolean>();
+    const server = createServer((request, response) => {
+      requests += 1;
+      traced.add(String(request.headers["traceparent"]).startsWith("00-"));
+      response.setHeader("content-type", "application/json");
+      response.end('{"data":[1,2,3]}');
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const result = await run(`// K6 Load Test Script (Modern Approach)
+import http from 'k6/http';
+import { check, group } from 'k6';
+
+export let options = {
+  stages: [
+    { duration: '300ms', target: 5 },    // Ramp up
+    { duration: '900ms', target: 5 },    // Sustain
+    { duration: '300ms', target: 0 }       // Ramp down
+  ],
+  thresholds: {
+    'http_req_duration': ['p(95)<500', 'p(99)<1000'],
+    'http_req_failed': ['rate<0.1'],    // <10% failure rate
+    'checks': ['rate>0.95']              // >95% check pass rate
+  }
+};
+
+export default function() {
+  group('metrics', () => {
+    let response = http.get('http://127.0.0.1:${port}/metrics');
+    check(response, {
+      'status is 200': (r) => r.status === 200,
+      'response time < 500ms': (r) => r.timings.duration < 500,
+      'has data': (r) => r.json().data.length > 0
+    });
+  });
+}
+`);
+    await new Promise((resolve) => server.close(resolve));
+    expect([result.failure, result.exitCode]).toEqual([undefined, 0]);
+    expect(result.thresholds).toHaveLength(4);
+    const metrics = metricsOf(result);
+    // Requests that the end of the ramp interrupted have reached the server too.
+    expect(metrics["http_reqs"]!["count"]).toBeLessThanOrEqual(requests);
+    expect(metrics["http_reqs"]!["count"]).toBeGreaterThanOrEqual(metrics["iterations"]!["count"]!);
+    expect(metrics["checks"]).toMatchObject({ rate: 1, passes: 3 * metrics["iterations"]!["count"]! });
+    expect(result.outputs["stdout"]).toContain("✓ has data");
+    expect([...traced]).toEqual([true]);
+    expect(result.record!.exemplars.length).toBeGreaterThan(0);
   });
 
   it("shares a test between threads: every iteration once", async () => {

@@ -1,4 +1,5 @@
 import { workerThreads } from "#runtime/threads.ts";
+import { agentGenerator } from "./agent/agent-generators.ts";
 import { isArchive, readArchive, writeArchive } from "./archive/archive.ts";
 import { convertHar, type HarOptions } from "./convert/har.ts";
 import type { LoadConfig, LoadObserver, RunResult } from "./load-run.ts";
@@ -8,8 +9,15 @@ import { threadGenerators } from "./run/generator-handle.ts";
 import { ledgerWith } from "./run/open-ledger.ts";
 import { inspectScript, type RunParts, runLoadTest as run } from "./run/run-load-test.ts";
 
+/** Threads of this machine have numbers below it. */
+const FIRST_AGENT = 1000;
+
 const parts = (config: LoadConfig): RunParts => ({
   startGenerator: threadGenerators(workerThreads, new URL("./run/generator-thread.ts", import.meta.url)),
+  agents: (config.agents ?? []).map((address, index) => ({
+    name: `${address.host}:${address.port}`,
+    start: agentGenerator(address, FIRST_AGENT + index),
+  })),
   openLedger: ledgerWith({
     outputs: config.outputs ?? [],
     environment: config.outputEnvironment ?? {},

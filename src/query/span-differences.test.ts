@@ -67,10 +67,10 @@ describe("differences", () => {
     expect(differences.map(({ field }) => field)).not.toContain("attributes.region");
   });
 
-  it.each(["steady", "burst"])("count attributes on a sample of many, and say so (%s)", async (tenant) => {
+  it.each(["steady", "burst"])("count a sample of many, and say so (%s)", async (tenant) => {
     const { insideCount, outsideCount, note, partial, differences } = await rank(tenant, 400);
     expect({ insideCount, outsideCount, partial }).toEqual({ insideCount: 1200, outsideCount: 4800, partial: true });
-    expect(note).toMatch(/^Attributes were counted on \d+ of the 1200 selected and \d+ of the 4800 other rows/);
+    expect(note).toMatch(/^Counted on \d+ of the 1200 selected and \d+ of the 4800 other rows/);
     const gold = differences.find(({ field, value }) => field === "attributes.customer.tier" && value === "gold")!;
     expect(gold.low).toBeLessThan(0.775);
     expect(gold.high).toBeGreaterThan(0.775);
@@ -78,7 +78,6 @@ describe("differences", () => {
     expect(gold.high - gold.low).toBeGreaterThan(0.05);
     expect(Math.abs(gold.insideCount / 1080 - 1)).toBeLessThan(0.15);
     expect(gold.coverage).toBeCloseTo(1, 5);
-    // What few combinations tell is counted whole all the same.
     expect(differences.find(({ field, value }) => field === "resource.service.version" && value === "2")).toMatchObject(
       { insideCount: 1200, outsideCount: 0 },
     );

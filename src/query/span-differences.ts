@@ -13,10 +13,9 @@ import {
   select,
   test,
 } from "#plan/expression.ts";
-import type { Expression, Predicate, SelectColumn, TimeRange } from "#plan/select.ts";
+import type { Expression, Predicate, TimeRange } from "#plan/select.ts";
 import type { Question } from "./question.ts";
 import { parseResource } from "./resource.ts";
-import { earlier, later } from "./time.ts";
 import { timeSlices } from "./time-slices.ts";
 
 /** One row of the API's Differences. */
@@ -55,7 +54,7 @@ export interface DifferencesAsked {
 
 /** Fewer rows than this on a side say little. */
 const FEW = 30;
-/** Rows of a side whose attributes are counted: shares are then told to half a percent. Of more, a sample is. */
+/** Rows of a side that are looked at: shares are then told to half a percent. Of more, a sample is. */
 const MOST_COUNTED = 50_000;
 /** A key with more values than this is an id, a time or a measurement. */
 const MOST_VALUES = 500;
@@ -65,46 +64,41 @@ const MOST_OPERATIONS = 100;
 const MOST_COMBINATIONS = 50_000;
 
 /**
- * What tells the rows inside a selection from the rest.
- *
- * Every row counts for what is told by few distinct combinations (resource, service, name, kind, status), its events and its
- * status message. Attributes are counted by key and value on up to fifty thousand rows of each side; of more, on a sample of
- * them, whose size is what their intervals are computed from. Ranked by what is certain: the end of the 95% interval of the
- * difference of shares that is nearer to none.
+ * What tells the rows inside a selection from the rest: every field by its values, on up to fifty thousand rows of each side; of
+ * more on a sample, whose size is what the intervals are computed from. How many rows each side has is counted exactly. Ranked
+ * by what is certain: the end of the 95% interval of the difference of shares that is nearer to none.
  */
 export async function rankDifferences(
   question: Question,
   asked: DifferencesAsked,
   mostCounted: number = MOST_COUNTED,
 ): Promise<RankedDifferences> {
-  const operations = asked.sameOperations ? await insideOperations(question, asked) : undefined;
-  const sides: Sides = { range: asked.range, where: and(asked.where, operations), inside: asked.inside };
-  const counts = new ValueCounts();
-  const all = await countCombinations(question, sides, counts);
-  const insideCount = all.inside.rows;
-  const outsideCount = all.outside.rows;
+  const everywhere: Sides = { range: asked.range, where: asked.where, inside: asked.inside };
+  let { inside, outside } = await countSides(question, everywhere);
+  let sides = everywhere;
+  if (asked.sameOperations && inside.rows > 0) {
+    const operations = await insideOperations(question, everywhere, inside, mostCounted);
+    if (operations !== undefined) {
+      sides = { ...everywhere, where: and(asked.where, operations) };
+      ({ inside, outside } = await countSides(question, sides));
+    }
+  }
   const few =
-    insideCount < FEW
-      ? `Only ${insideCount} ${insideCount === 1 ? "row is" : "rows are"} selected: under ${FEW}, differences say little.`
-      : outsideCount < FEW
-        ? `Only ${outsideCount} ${outsideCount === 1 ? "row is" : "rows are"} left to compare with: under ${FEW}, differences say little.`
+    inside.rows < FEW
+      ? `Only ${inside.rows} ${inside.rows === 1 ? "row is" : "rows are"} selected: under ${FEW}, differences say little.`
+      : outside.rows < FEW
+        ? `Only ${outside.rows} ${outside.rows === 1 ? "row is" : "rows are"} left to compare with: under ${FEW}, differences say little.`
         : null;
-  if (insideCount === 0 || outsideCount === 0) return { insideCount, outsideCount, note: few, differences: [] };
-  const attributes = new ValueCounts();
-  const [inside, outside] = await Promise.all([
-    countAttributes(question, sides, "inside", all.inside, mostCounted, attributes),
-    countAttributes(question, sides, "outside", all.outside, mostCounted, attributes),
-    ...(asked.leaveOut.has("event") ? [] : [countField(question, sides, "event", EVENT, counts)]),
-    ...(asked.leaveOut.has("status_message")
-      ? []
-      : [countField(question, sides, "status_message", column("status_message"), counts)]),
+  const totals = { insideCount: inside.rows, outsideCount: outside.rows };
+  if (inside.rows === 0 || outside.rows === 0) return { ...totals, note: few, differences: [] };
+  const counts = new ValueCounts();
+  const [countedInside, countedOutside] = await Promise.all([
+    countSide(question, sides, "inside", inside, mostCounted, asked.leaveOut, counts),
+    countSide(question, sides, "outside", outside, mostCounted, asked.leaveOut, counts),
   ]);
-  const isSample = inside < insideCount || outside < outsideCount;
+  const isSample = countedInside < inside.rows || countedOutside < outside.rows;
   if (isSample) question.markPartial();
-  const ranked = [
-    ...rank(counts, asked.leaveOut, [insideCount, outsideCount], [insideCount, outsideCount]),
-    ...rank(attributes, asked.leaveOut, [inside, outside], [insideCount, outsideCount]),
-  ].sort(
+  const ranked = rank(counts, asked.leaveOut, [countedInside, countedOutside], [inside.rows, outside.rows]).sort(
     (a, b) =>
       certain(b) - certain(a) ||
       Math.abs(b.difference) - Math.abs(a.difference) ||
@@ -112,9 +106,9 @@ export async function rankDifferences(
       (a.field < b.field ? -1 : 1),
   );
   const sampled = isSample
-    ? `Attributes were counted on ${inside} of the ${insideCount} selected and ${outside} of the ${outsideCount} other rows; the intervals are those of this sample.`
+    ? `Counted on ${countedInside} of the ${inside.rows} selected and ${countedOutside} of the ${outside.rows} other rows; the intervals are those of this sample.`
     : null;
-  return { insideCount, outsideCount, note: few ?? sampled, differences: ranked.slice(0, asked.limit) };
+  return { ...totals, note: few ?? sampled, differences: ranked.slice(0, asked.limit) };
 }
 
 /** Differences of what was counted on `counted` rows of each side, told for `all` of them. */
@@ -209,7 +203,6 @@ function isIdentifier(distinct: number, rows: number): boolean {
   return distinct > MOST_VALUES || (distinct > 20 && distinct > NEARLY_UNIQUE * rows);
 }
 
-const IN = (sides: Sides): SelectColumn => as("inside", call("countIf", test(sides.inside)));
 /** Later than any time that can be stored. */
 const NEVER = 2n ** 62n;
 const EVENT = call("arrayJoin", call("arrayDistinct", column("events.name")));
@@ -220,14 +213,11 @@ interface Side {
   readonly range: TimeRange;
 }
 
-/** Counts what few distinct combinations tell, and by the way the rows of both sides. */
-async function countCombinations(
+async function countSides(
   question: Question,
   sides: Sides,
-  counts: ValueCounts,
 ): Promise<{ readonly inside: Side; readonly outside: Side }> {
   const time = call("unixNano", column("start_time"));
-  const fields = ["service", "name", "kind", "status", "scope"] as const;
   const frame = await question.read(
     select({
       tenant: question.tenant,
@@ -235,18 +225,77 @@ async function countCombinations(
       time: sides.range,
       where: sides.where,
       columns: [
+        as("inside", call("countIf", test(sides.inside))),
+        as("all", call("count")),
+        as("first", call("text", call("min", time))),
+        as("last", call("text", call("max", time))),
+        as("firstInside", call("text", call("min", call("if", test(sides.inside), time, literal(NEVER))))),
+        as("lastInside", call("text", call("max", call("if", test(sides.inside), time, literal(0n))))),
+      ],
+      limit: 1,
+    }),
+  );
+  const within = (first: string, last: string): TimeRange => ({
+    fromUnixNano: BigInt(frame.strings(first)[0]!),
+    toUnixNano: BigInt(frame.strings(last)[0]!) + 1n,
+  });
+  const inside = frame.numbers("inside")[0]!;
+  return {
+    inside: { rows: inside, range: within("firstInside", "lastInside") },
+    outside: { rows: frame.numbers("all")[0]! - inside, range: within("first", "last") },
+  };
+}
+
+/** Counts the fields of one side, of all its rows or a sample; answers of how many. */
+async function countSide(
+  question: Question,
+  sides: Sides,
+  which: "inside" | "outside",
+  side: Side,
+  mostCounted: number,
+  leaveOut: ReadonlySet<string>,
+  counts: ValueCounts,
+): Promise<number> {
+  // What the condition cannot tell (a text that is no number) is outside, as it is to countIf.
+  const ofSide =
+    which === "inside" ? sides.inside : equals(call("if", test(sides.inside), literal(1), literal(0)), literal(0));
+  const { rows, where } = await sampleOf(question, sides.range, and(sides.where, ofSide), side, mostCounted);
+  const add = (field: string, value: string, count: number): void =>
+    counts.add(field, value, which === "inside" ? count : 0, count);
+  const read = { question, range: sides.range, where, add };
+  await Promise.all([
+    countCombinations(read),
+    countAttributes(read),
+    ...(leaveOut.has("event") ? [] : [countField(read, "event", EVENT)]),
+    ...(leaveOut.has("status_message") ? [] : [countField(read, "status_message", column("status_message"))]),
+  ]);
+  return rows;
+}
+
+interface SideRead {
+  readonly question: Question;
+  readonly range: TimeRange;
+  readonly where: Predicate | undefined;
+  readonly add: (field: string, value: string, count: number) => void;
+}
+
+/** What few distinct combinations tell. */
+async function countCombinations({ question, range, where, add }: SideRead): Promise<void> {
+  const fields = ["service", "name", "kind", "status", "scope"] as const;
+  const frame = await question.read(
+    select({
+      tenant: question.tenant,
+      from: "spans",
+      time: range,
+      where,
+      columns: [
         as("resource", column("resource")),
         as("service", column("service_name")),
         as("name", column("name")),
         as("kind", column("kind")),
         as("status", column("status_code")),
         as("scope", column("scope_name")),
-        IN(sides),
-        as("all", call("count")),
-        as("first", call("text", call("min", time))),
-        as("last", call("text", call("max", time))),
-        as("firstIn", call("text", call("min", call("if", test(sides.inside), time, literal(NEVER))))),
-        as("lastIn", call("text", call("max", call("if", test(sides.inside), time, literal(0n))))),
+        as("rows", call("count")),
       ],
       groupBy: ["resource", ...fields],
       limit: MOST_COMBINATIONS,
@@ -254,54 +303,24 @@ async function countCombinations(
   );
   if (frame.rowCount === MOST_COMBINATIONS) question.markPartial();
   const values = fields.map((field) => frame.strings(field));
-  const insides = frame.numbers("inside");
-  const alls = frame.numbers("all");
-  let insideCount = 0;
-  let total = 0;
-  const resources = new Map<string, { inside: number; all: number }>();
+  const rows = frame.numbers("rows");
+  const resources = new Map<string, number>();
   for (const [row, resource] of frame.strings("resource").entries()) {
-    const inside = insides[row]!;
-    const all = alls[row]!;
-    insideCount += inside;
-    total += all;
-    for (const [index, field] of fields.entries()) counts.add(field, values[index]![row]!, inside, all);
-    const known = resources.get(resource) ?? { inside: 0, all: 0 };
-    known.inside += inside;
-    known.all += all;
-    resources.set(resource, known);
+    for (const [index, field] of fields.entries()) add(field, values[index]![row]!, rows[row]!);
+    resources.set(resource, (resources.get(resource) ?? 0) + rows[row]!);
   }
-  for (const [resource, { inside, all }] of resources)
-    for (const [key, value] of parseResource(resource)) counts.add(`resource.${key}`, value, inside, all);
-  const within = (first: string, last: string): TimeRange => ({
-    fromUnixNano: frame.strings(first).map(BigInt).reduce(earlier, NEVER),
-    toUnixNano: frame.strings(last).map(BigInt).reduce(later, 0n) + 1n,
-  });
-  return {
-    inside: { rows: insideCount, range: within("firstIn", "lastIn") },
-    outside: { rows: total - insideCount, range: within("first", "last") },
-  };
+  for (const [resource, count] of resources)
+    for (const [key, value] of parseResource(resource)) add(`resource.${key}`, value, count);
 }
 
-/** Counts attributes of one side, of all its rows or a sample; answers of how many. */
-async function countAttributes(
-  question: Question,
-  sides: Sides,
-  which: "inside" | "outside",
-  side: Side,
-  mostCounted: number,
-  counts: ValueCounts,
-): Promise<number> {
-  // What the condition cannot tell (a text that is no number) is outside, as it is to countIf.
-  const ofSide =
-    which === "inside" ? sides.inside : equals(call("if", test(sides.inside), literal(1), literal(0)), literal(0));
-  const { rows, where } = await sampleOf(question, sides, and(sides.where, ofSide), side, mostCounted);
+async function countAttributes({ question, range, where, add }: SideRead): Promise<void> {
   const frame = await question.read(
     select({
       tenant: question.tenant,
       from: select({
         tenant: question.tenant,
         from: "spans",
-        time: sides.range,
+        time: range,
         where,
         columns: [as("entry", call("entries", column("attributes")))],
         limit: Number.MAX_SAFE_INTEGER,
@@ -309,27 +328,43 @@ async function countAttributes(
       columns: [
         as("key", call("element", column("entry"), literal(1))),
         as("value", call("element", column("entry"), literal(2))),
-        as("all", call("count")),
+        as("rows", call("count")),
       ],
       groupBy: ["key", "value"],
-      orderBy: [descending(output("all"))],
+      orderBy: [descending(output("rows"))],
       limitBy: { count: MOST_VALUES + 1, columns: ["key"] },
       limit: MOST_COMBINATIONS,
     }),
   );
   const values = frame.strings("value");
-  const alls = frame.numbers("all");
-  for (const [row, key] of frame.strings("key").entries()) {
-    const count = alls[row]!;
-    counts.add(`attributes.${key}`, values[row]!, which === "inside" ? count : 0, count);
-  }
-  return rows;
+  const rows = frame.numbers("rows");
+  for (const [row, key] of frame.strings("key").entries()) add(`attributes.${key}`, values[row]!, rows[row]!);
+}
+
+/** Counts one field that most rows do not have. */
+async function countField({ question, range, where, add }: SideRead, field: string, value: Expression): Promise<void> {
+  const exists: Predicate =
+    field === "event" ? compare(call("length", column("events.name")), ">", 0) : { kind: "exists", left: value };
+  const frame = await question.read(
+    select({
+      tenant: question.tenant,
+      from: "spans",
+      time: range,
+      where: and(where, exists),
+      columns: [as("value", value), as("rows", call("count"))],
+      groupBy: ["value"],
+      orderBy: [descending(output("rows"))],
+      limit: MOST_VALUES + 1,
+    }),
+  );
+  const rows = frame.numbers("rows");
+  for (const [row, each] of frame.strings("value").entries()) add(field, each, rows[row]!);
 }
 
 /** All rows of a side, or pieces of its time; where these miss what came in a burst, one row of so many. */
 async function sampleOf(
   question: Question,
-  sides: Sides,
+  range: TimeRange,
   where: Predicate | undefined,
   side: Side,
   mostCounted: number,
@@ -341,7 +376,7 @@ async function sampleOf(
       select({
         tenant: question.tenant,
         from: "spans",
-        time: sides.range,
+        time: range,
         where: sample,
         columns: [as("rows", call("count"))],
         limit: 1,
@@ -349,7 +384,7 @@ async function sampleOf(
     );
     return frame.numbers("rows")[0]!;
   };
-  const sliced = and(timeSlices("start_time", side.range, 1 / every, "fine"), where);
+  const sliced = and(timeSlices("start_time", side.range, 1 / every), where);
   const rows = await count(sliced);
   const wanted = side.rows / every;
   if (rows > wanted / 3 && rows < wanted * 3) return { rows, where: sliced };
@@ -358,42 +393,20 @@ async function sampleOf(
   return { rows: await count(hashed), where: hashed };
 }
 
-/** Counts one field that most rows do not have. */
-async function countField(
+/** The services and operations that occur inside, as a condition; undefined where they are too many to name. */
+async function insideOperations(
   question: Question,
   sides: Sides,
-  field: string,
-  value: Expression,
-  counts: ValueCounts,
-): Promise<void> {
+  inside: Side,
+  mostCounted: number,
+): Promise<Predicate | undefined> {
+  const { where } = await sampleOf(question, sides.range, and(sides.where, sides.inside), inside, mostCounted);
   const frame = await question.read(
     select({
       tenant: question.tenant,
       from: "spans",
       time: sides.range,
-      where: and(
-        sides.where,
-        field === "event" ? compare(call("length", column("events.name")), ">", 0) : { kind: "exists", left: value },
-      ),
-      columns: [as("value", value), IN(sides), as("all", call("count"))],
-      groupBy: ["value"],
-      orderBy: [descending(output("all"))],
-      limit: 2 * MOST_VALUES,
-    }),
-  );
-  const insides = frame.numbers("inside");
-  const alls = frame.numbers("all");
-  for (const [row, each] of frame.strings("value").entries()) counts.add(field, each, insides[row]!, alls[row]!);
-}
-
-/** The services and operations that occur inside, as a condition; undefined where they are too many to name. */
-async function insideOperations(question: Question, asked: DifferencesAsked): Promise<Predicate | undefined> {
-  const frame = await question.read(
-    select({
-      tenant: question.tenant,
-      from: "spans",
-      time: asked.range,
-      where: and(asked.where, asked.inside),
+      where,
       columns: [as("service", column("service_name")), as("name", column("name"))],
       groupBy: ["service", "name"],
       limit: MOST_OPERATIONS + 1,

@@ -1,5 +1,6 @@
 import { insertSql } from "#engine/schema/ddl.ts";
 import { migrate } from "#engine/schema/migrate.ts";
+import { PROMOTED_SPAN_ATTRIBUTES, promotedColumn } from "#engine/schema/promoted.ts";
 import { STAGED, type StagedKind } from "#engine/schema/staged.ts";
 import { TABLES } from "#engine/schema/tables.ts";
 import { openTestEngine, type TestEngine } from "#engine/test-engine.ts";
@@ -193,7 +194,10 @@ export class TestStore implements AsyncDisposable {
   async #add(kind: StagedKind, rows: readonly Record<string, unknown>[]): Promise<void> {
     if (rows.length === 0) return;
     const load = ++this.#load;
-    const { columns, bytes } = nativeRows(STAGED[kind], rows);
+    const { columns, bytes } = nativeRows(
+      STAGED[kind],
+      kind === "spans" || kind === "logs" ? rows.map(promoted) : rows,
+    );
     await using block = await this.engine.stage(columns, [bytes]);
     for (const table of TABLES)
       if (table.filledFrom === kind) await this.engine.insert(insertSql(table, "1"), block, { load });
@@ -202,6 +206,18 @@ export class TestStore implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.engine[Symbol.asyncDispose]();
   }
+}
+
+/** With the columns that the block builder takes out of the maps (engine/native-promoted.ts). */
+function promoted(row: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const attributes = (row["attributes"] ?? {}) as Readonly<Record<string, string>>;
+  return {
+    ...row,
+    resource: JSON.stringify(row["resource_attributes"] ?? {}),
+    ...Object.fromEntries(
+      PROMOTED_SPAN_ATTRIBUTES.map((key) => [promotedColumn("attributes", key), attributes[key] ?? ""]),
+    ),
+  };
 }
 
 function time(ms: number, ns = 0): string {

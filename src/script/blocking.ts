@@ -121,7 +121,7 @@ export function callingBack<Host, Arguments extends readonly unknown[], Result>(
   return visibleOf(name, body.length - 1, twin);
 }
 
-/** For what a body of `callingBack` yields: whether a value is a promise of the script. */
+/** For what a body of `callingBack` is given: whether a value is a promise of the script. */
 export const isScriptPromise = (value: unknown): value is object => promises.is(value);
 
 function visibleOf<Arguments extends readonly unknown[], Result>(

@@ -123,6 +123,14 @@ describe("modules", () => {
     expect(log).toEqual(["A2", "3", "A", "4", "5", "A", "6", "a", "stringA"]);
   });
 
+  it("an import goes before a global, and a declaration before both", async () => {
+    const log = await run({
+      "main.js": `import { open, log as write, Promise as P, undefined_ as isNaN } from "./own.js"; const setTimeout = (f) => f("mine"); function require(x) { return "required " + x } export default () => { write(open("x") + P + isNaN); setTimeout(write); write(require("y")); var Math = { max: () => "own max" }; write(Math.max(1)); { const console = 1; write(console) } }`,
+      "own.js": `export const open = (x) => "own " + x, Promise = "P", undefined_ = "u"; const say = log; export { say as log };`,
+    });
+    expect(log).toEqual(["own xPu", "mine", "required y", "own max", "1"]);
+  });
+
   it("JSON is a module", async () => {
     const log = await run({
       "main.js": `import data, { n } from "./data.json"; import same from "./data.json" with { type: "json" }; const r = require("./data.json"); export default () => log(data.n + n + same.list[0] + r.n)`,
@@ -235,6 +243,15 @@ describe("what cannot be run", () => {
     ).toBe("/s/a.js:2:10: SyntaxError: Unexpected token\n  function ( {\n           ^");
   });
 
+  it("of a minified file only the surroundings", async () => {
+    const message = await refusal({ "main.js": `${"a();".repeat(2000)}b((;${"c();".repeat(2000)}` });
+    expect(message).toMatch(/^\/s\/main\.js:1:8004: SyntaxError: /);
+    const [, source, caret] = message.split("\n");
+    expect(source!.length).toBeLessThan(200);
+    expect(source![caret!.indexOf("^")]).toBe(";");
+    expect(source!.slice(0, caret!.indexOf("^"))).toMatch(/a\(\);b\(\($/);
+  });
+
   it("what is not there: file, line, and what to do", async () => {
     expect(await refusal({ "main.js": `\nimport { a } from "./none";` })).toMatch(
       /^\/s\/main\.js:2:19: "\.\/none" does not exist \(\/s\/none\); write the path with its extension\n/,
@@ -287,6 +304,22 @@ describe("libraries", () => {
       "papaparse.js": papaparse,
     });
     expect(log).toEqual([`[{"a":"1t","b":"xt"},{"a":"2t","b":"y,zt"}]`, "1+2", "3+4", "complete", `a,b|1,"x,y"`]);
+  });
+
+  it("acorn, and protobufjs minified, do what they do untransformed", async () => {
+    const file = (name: string): string => readFileSync(createRequire(import.meta.url).resolve(name), "utf8");
+    const source = "class A extends B { static #x = async (a = 1, ...b) => { for await (const c of b) yield_?.(c) } }";
+    const script = await open({
+      "main.js": `const acorn = require("./acorn.js"); const protobuf = require("./protobuf.js");
+        exports.parse = (source) => JSON.stringify(acorn.parse(source, { ecmaVersion: 2022 }));
+        exports.message = () => { const A = protobuf.parse('syntax = "proto3"; message A { string b = 1; repeated int32 c = 2; }').root.lookupType("A"); return JSON.stringify(A.decode(A.encode({ b: "x", c: [1, 2, 300] }).finish())) };`,
+      "acorn.js": file("acorn"),
+      "protobuf.js": file("protobufjs/dist/protobuf.min.js"),
+    });
+    const user = await script.createUser(1, null);
+    const acorn = createRequire(import.meta.url)("acorn") as { parse(source: string, options: object): unknown };
+    expect(await user.call("parse", [source])).toBe(JSON.stringify(acorn.parse(source, { ecmaVersion: 2022 })));
+    expect(await user.call("message", [])).toBe(`{"b":"x","c":[1,2,300]}`);
   });
 
   it("lodash-like aliases, shortcuts and wrappers", async () => {

@@ -5,9 +5,9 @@ import { linkBuiltins } from "./realm/builtins.ts";
 import { Context, runtime } from "./realm/context.ts";
 import { type Coroutine, startAsync } from "./realm/coroutine.ts";
 import { realmGlobals } from "./realm/globals.ts";
-import type { ReallyBlocked } from "./realm/really-block.ts";
+import { type ReallyBlocked, stopHelper } from "./realm/really-block.ts";
 import { type Realm, Thread } from "./realm/thread.ts";
-import { registerFile, traceOf } from "./realm/trace.ts";
+import { forgetFile, registerFile, traceOf } from "./realm/trace.ts";
 import { type Box, complete, take, turn } from "./realm/turn.ts";
 import { link, runToEnd, type Twin } from "./realm/twin.ts";
 import { Lines } from "./syntax/lines.ts";
@@ -39,12 +39,17 @@ export interface ScriptOptions {
   readonly open?: (path: string, mode: unknown, from: string) => unknown;
   /** How long a user may hold the thread without a pause before it is stopped as a Runaway. Default 10,000. */
   readonly turnLimitMs?: number;
-  /** Told whose code runs: the user's id before, 0 after. For a watchdog (heartbeat.ts). */
+  /** Told whose code runs: the user's id before, 0 after. For a watchdog in another thread. */
   readonly beat?: (userId: number) => void;
 }
 
-/** A script that was read, checked and transformed, ready to make users. */
-export interface Script {
+/**
+ * A script that was read, checked and transformed, ready to make users.
+ *
+ * Users share the realm with each other and with this program: the module state, the globals and Math are a user's own, the
+ * language's prototypes are not. It is no sandbox: a script is code with the rights of the process.
+ */
+export interface Script extends AsyncDisposable {
   /** Every file that was read, by absolute path, entry first. Grows when a user requires a file by a computed name. */
   readonly files: ReadonlyMap<string, string>;
   /** Evaluates the script's modules for a new user: its init context. Rejects with ScriptError. */
@@ -53,6 +58,8 @@ export interface Script {
   reallyBlocked(): readonly ReallyBlocked[];
   /** The modules by weight: bytes of source and milliseconds that their evaluation took, over all users so far. */
   modules(): readonly ModuleWeight[];
+  /** No user runs any more: frees what traces need, and ends the helper thread, which keeps the process alive otherwise. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 export interface ModuleWeight {
@@ -68,6 +75,8 @@ interface Unit {
   readonly file: SourceFile;
   /** Made once, when it is first evaluated. */
   evaluate: Evaluate | undefined;
+  /** What the engine calls it. */
+  registered: string | undefined;
   /** What each request of the file leads to. */
   readonly requests: (Unit | OurModule)[];
   isCyclic: boolean;
@@ -134,6 +143,11 @@ class OpenScript implements Script {
       .sort((left, right) => right.sourceBytes - left.sourceBytes);
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { registered } of this.#units.values()) if (registered !== undefined) forgetFile(registered);
+    await stopHelper();
+  }
+
   #countBlocked(file: string, line: number, ms: number): void {
     const key = `${file}:${line}`;
     let entry = this.#blocked.get(key);
@@ -152,7 +166,15 @@ class OpenScript implements Script {
     if (known !== undefined) return known;
     const text = (source ?? this.#options.readFile(path)).replace(/^\uFEFF/, "");
     const file = parseSourceFile(path, text, this.#globalNames);
-    const unit: Unit = { file, evaluate: undefined, requests: [], isCyclic: false, initMs: 0, users: 0 };
+    const unit: Unit = {
+      file,
+      evaluate: undefined,
+      registered: undefined,
+      requests: [],
+      isCyclic: false,
+      initMs: 0,
+      users: 0,
+    };
     this.#units.set(path, unit);
     this.#loading.push(unit);
     for (const request of file.requested) {
@@ -324,13 +346,14 @@ class UserModules {
       instance.state = "done";
       return undefined;
     }
-    unit.evaluate ??= compile(unit.file);
+    unit.registered ??= registerFile(unit.file);
+    unit.evaluate ??= compile(unit.file, unit.registered);
     const isCommon = unit.file.kind === "commonjs";
     if (isCommon) {
       instance.module = { exports: {} };
       this.#publishCommon(instance);
     }
-    const context = new Context(this.#thread, this.#globals, (namespace) => {
+    const context = new Context(this.#globals, (namespace) => {
       instance.n = this.#withStars(unit, namespace as Record<string, unknown>);
       return go;
     });
@@ -415,9 +438,7 @@ class UserModules {
       const instance = this.#instance(target);
       if (instance.state === "failed") throw instance.error;
       const value = (): unknown => {
-        if (instance.module !== undefined) return instance.module.exports;
-        if ("file" in target) return instance.n;
-        return requiredView(instance.n);
+        return instance.module === undefined ? instance.n : instance.module.exports;
       };
       if (instance.state !== "new") return complete(value());
       const unit = target as Unit;
@@ -452,8 +473,8 @@ class UserModules {
   }
 }
 
-function compile(file: SourceFile): Evaluate {
-  const script = new vm.Script(file.code, { filename: registerFile(file) });
+function compile(file: SourceFile, filename: string): Evaluate {
+  const script = new vm.Script(file.code, { filename });
   return (script.runInThisContext() as (runtime: unknown) => Evaluate)(runtime);
 }
 
@@ -466,9 +487,4 @@ function resolveUrl(specifier: string, from: string): string {
 function ownView(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
   return { ...value };
-}
-
-/** `require` of a module of ours: its default export with the named ones, as k6 has it. */
-function requiredView(namespace: Record<string, unknown>): unknown {
-  return namespace;
 }

@@ -214,6 +214,37 @@ export default function main() {
     );
   });
 
+  it("carry it over suspensions, those of the functions of ours too", async () => {
+    const script = await open(`
+const deep = (x) => {
+  wait("d");
+  if (x) throw new Error("own");
+  wait("e");
+};
+function middle(x) { return group("g", () => [x].map(deep)) }
+export default async (x) => {
+  await null;
+  middle(x);
+};`);
+    for (const [x, message, at] of [
+      [true, "own", "4:16"],
+      [false, "ours", "5:3"],
+    ] as const) {
+      const user = await createUser(script);
+      const call = user.call("default", [x]).catch((error: unknown) => error);
+      await settled();
+      await release("1d", "");
+      if (!x) await release("1e", new Error("ours"));
+      expect((await call) as ScriptError).toMatchObject({
+        trace: `Error: ${message}
+  at deep (/s/user.js:${at})
+  at /s/user.js:7:50
+  at middle (/s/user.js:7:29)
+  at default (/s/user.js:10:3)`,
+      });
+    }
+  });
+
   it("carry it through TypeScript", async () => {
     const error = await failure(
       `interface Long { a: string }\n\nenum E { A }\nexport default function (x: Long): void {\n  const y: number = 1;\n  (null as any).foo(y, E.A);\n}\n`,
@@ -320,18 +351,37 @@ describe("isolation", () => {
 
   it("users have their own globals, Math.random and no process", async () => {
     const script = await open(
-      `export default (x) => { const before = typeof globalThis.mine + typeof Math.mine; globalThis.mine = x; return [before, mine, typeof process, typeof Buffer, typeof fetch, typeof require, globalThis.Array === Array, Math.random()].join() }`,
+      `export default (x) => { const before = typeof globalThis.mine + typeof Math.mine; globalThis.mine = x; Math.mine = x; return [before, mine, typeof process, typeof Buffer, typeof fetch, typeof require, globalThis.Array === Array, global === globalThis, Math.random()].join() }`,
     );
     const [one, two] = await Promise.all([createUser(script, 1), createUser(script, 2)]);
     one.random = () => 0.25;
     two.random = () => 0.5;
     expect(await one.call("default", ["a"])).toBe(
-      "undefinedundefined,a,undefined,undefined,undefined,function,true,0.25",
+      "undefinedundefined,a,undefined,undefined,undefined,function,true,true,0.25",
     );
     expect(await two.call("default", ["b"])).toBe(
-      "undefinedundefined,b,undefined,undefined,undefined,function,true,0.5",
+      "undefinedundefined,b,undefined,undefined,undefined,function,true,true,0.5",
     );
     expect("mine" in globalThis).toBe(false);
+  });
+
+  it("a function that one user gave the language's prototypes runs for whom calls it", async () => {
+    const script =
+      await open(`Array.prototype.waitAll = function () { for (const each of this) { try { log(turn + wait(each)); } catch (e) { log("no"); } finally { log(turn) } } return turn };
+export default () => [["p", "q"].waitAll(), turn].join()`);
+    const [one, two] = await Promise.all([createUser(script, 1), createUser(script, 2)]);
+    const calls = [one.call("default", []), two.call("default", [])];
+    await settled();
+    await release("1p", "P");
+    await release("2p", "P");
+    await release("1q", new Error("refused"));
+    await release("2q", "Q");
+    expect(await Promise.all(calls)).toEqual(["1,1", "2,2"]);
+    expect([one.host.log, two.host.log]).toEqual([
+      ["1P", "1", "no", "1"],
+      ["2P", "2", "2Q", "2"],
+    ]);
+    Reflect.deleteProperty(Array.prototype, "waitAll");
   });
 
   it("weighs the modules", async () => {

@@ -4,7 +4,7 @@ import axe from "axe-core";
 import type { Browser, CDPSession, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openBrowser, openContext } from "./browser.ts";
-import { removeData, startServer, type TestServer } from "./server.ts";
+import { eventually, removeData, startServer, type TestServer } from "./server.ts";
 import { type Place, placesOf } from "./web-addresses.ts";
 import type { Scene } from "./web-scene.ts";
 import { openWatchedPage, sendScene, settle } from "./web-watch.ts";
@@ -156,7 +156,8 @@ describe("the keyboard", () => {
         .replaceAll(/\d\d:\d\d(:\d\d)?(\.\d+)?/g, "hh:mm")
         .replaceAll(/[0-9a-f]{32}/g, "trace id")
         .replaceAll(/just now|\d+ (s|min|h) ago/g, "ago")
-        .replaceAll(/\d[\d.,]*( k)?\/[sh]/g, "n/s"),
+        .replaceAll(/\d[\d.,]*( k)?\/(s|min|h)\b/g, "n/s")
+        .replaceAll(/\d[\d.]* items|now [\d.]+, highest [\d.]+/g, "n items"),
     )}`;
   }
 
@@ -211,10 +212,24 @@ describe("the keyboard", () => {
       ["a service", "/services/payments"],
       ["Traces, filtered", "/traces?where=service+%3D+payments&where=status+%3D+error"],
       ["Trace with a span open", `/traces/${scene.failedTrace}?open=${scene.failedSpan}`],
+      // Without the last minute, in which the server says something itself.
+      [
+        "Logs",
+        `/logs?where=severity+%3E%3D+warn&from=${new Date(scene.startMs).toISOString()}&to=${new Date(scene.endMs - 60_000).toISOString()}`,
+      ],
+      ["Metrics", "/metrics?text=queue"],
+      ["a metric", "/metrics?metric=queue.depth&group=resource.service.name"],
+      ["the map", "/services?tab=map"],
       ["SQL", "/sql"],
     ] as const) {
       await page.goto(server.url + path);
       await settle(page);
+      if (path !== "/") {
+        // The rail and the bar are passed once, on Home; then the way past them is taken.
+        await page.keyboard.press("Tab");
+        expect(await focused()).toBe('link "Skip to the view"');
+        await page.keyboard.press("Enter");
+      }
       note(`Tab through ${title}`, withoutTheirNumber(await tabAround(150)));
     }
     const lines: string[] = [];
@@ -262,5 +277,104 @@ describe("the keyboard", () => {
       writeFileSync(GOLDEN, text);
     }
     expect(text).toBe(readFileSync(GOLDEN, "utf8"));
+  });
+
+  /** Presses Tab until what has the focus is that. */
+  async function tabTo(what: RegExp, most = 80): Promise<void> {
+    const passed: string[] = [];
+    for (let i = 0; i < most; i++) {
+      await page.keyboard.press("Tab");
+      const now = await focused();
+      if (what.test(now)) return;
+      passed.push(now);
+    }
+    throw new Error(`Tab does not lead to ${what}:\n${passed.join("\n")}`);
+  }
+  const press = async (...keys: readonly string[]): Promise<void> => {
+    for (const key of keys) await page.keyboard.press(key);
+  };
+  const search = (): URLSearchParams => new URL(page.url()).searchParams;
+
+  it("leads from Traces to the reason: a filter, a region and its differences, a trace, a span, and back", async () => {
+    await page.goto(`${server.url}/traces`);
+    await settle(page);
+    await press("/");
+    await page.keyboard.type("service = payments");
+    await press("Enter");
+    await page.waitForURL(/where=service/);
+    await press("Escape");
+    await settle(page);
+    await tabTo(/^application "Heatmap/);
+    const column = await page.evaluate<string>(`(() => {
+      const status = document.querySelector(".heatmap [role=status]");
+      return status.textContent;
+    })()`);
+    expect(column).toBe("");
+    await press("ArrowRight");
+    expect(await page.locator(".heatmap [role=status]").textContent()).toMatch(/^\d+ spans/);
+    // All of the map: to its one corner, then extended to the other.
+    for (let i = 0; i < 12; i++) await press("Control+ArrowLeft", "Control+ArrowDown");
+    for (let i = 0; i < 20; i++) await press("Control+Shift+ArrowRight", "Control+Shift+ArrowUp");
+    expect(await page.locator(".heatmap [role=status]").textContent()).toMatch(/^31 spans, 4 failed/);
+    await press("Enter");
+    await page.waitForURL(/select=/);
+    await page.getByText("What is different about").waitFor();
+    await settle(page);
+    await press("Escape");
+    await page.waitForURL((url) => !url.searchParams.has("select"));
+    await settle(page);
+    await tabTo(/"Most errors"/);
+    await press("Enter");
+    await settle(page);
+    await tabTo(/^row /);
+    await press("ArrowDown", "ArrowUp", "Enter");
+    await page.locator(".waterfall").waitFor();
+    await settle(page);
+    await tabTo(/^treegrid /);
+    await press("End", "Enter");
+    await page.getByRole("complementary", { name: "Span" }).getByText(scene.reason).first().waitFor();
+    await page.goBack();
+    await page.waitForURL(/\/traces\?/);
+    await settle(page);
+    expect(search().getAll("where")).toEqual(["service = payments"]);
+  });
+
+  it("opens a log line, follows, picks a metric and completes SQL", async () => {
+    await page.goto(`${server.url}/logs?where=service+%3D+payments`);
+    await settle(page);
+    await tabTo(/^button .*charge/, 120);
+    await press("ArrowDown", "ArrowRight");
+    await page.locator(".log-detail").waitFor();
+    expect(search().get("open")).not.toBeNull();
+    await press("ArrowLeft");
+    await page.locator(".log-detail").waitFor({ state: "detached" });
+    await page.goto(`${server.url}/metrics`);
+    await settle(page);
+    await tabTo(/^link "queue\.depth/);
+    await press("Enter");
+    await page.waitForURL(/metric=queue\.depth/);
+    await page.goto(`${server.url}/sql`);
+    await settle(page);
+    await tabTo(/^textbox "SQL statement"/);
+    await press("Control+a");
+    await page.keyboard.type("SELECT count() FROM spa");
+    await page.getByRole("option", { name: /^span/ }).nth(1).waitFor();
+    // What has just opened takes no keys at first, so that fast typing does not choose by mistake: then it is opened again.
+    const editor = page.getByRole("textbox", { name: "SQL statement" });
+    await eventually(async () => {
+      await press("ArrowDown");
+      const chosen = await page.getByRole("option", { selected: true }).textContent({ timeout: 1000 });
+      if (chosen?.startsWith("span_stats") !== true) return false;
+      await press("Enter");
+      if ((await editor.textContent()) === "SELECT count() FROM span_stats") return true;
+      await press("Control+z", "Control+Space");
+      return false;
+    });
+    await press("Control+Enter");
+    await page.getByText("1 row", { exact: true }).waitFor();
+    expect(search().get("sql")).toBe("SELECT count() FROM span_stats");
+    // The editor is no trap.
+    await press("Escape", "Tab");
+    expect(await focused()).toBe('button "Run"');
   });
 });

@@ -1,16 +1,19 @@
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import type { Browser, BrowserContext, Page, Route } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Status } from "../../src/api/contract/shapes.ts";
 import { openBrowser, openContext } from "./browser.ts";
 import { hexId } from "./send.ts";
 import { removeData, startServer, type TestServer } from "./server.ts";
+import { fixedStatus, homeOf } from "./web-home.ts";
 import { type Scene, sendParts, spanOf } from "./web-scene.ts";
 import { openWatchedPage, rowsArrive, sendScene, settle } from "./web-watch.ts";
 
 /**
- * Screenshots, compared byte by byte. `UPDATE=1` writes them. They are of one version of Chromium, which draws the same
+ * Screenshots, compared byte by byte. `UPDATE=1 npx vitest run --config test/vitest.e2e.config.ts
+ * test/e2e/web-screens.test.ts` writes them anew. They are of one version of Chromium, which draws the same
  * bytes each time; another one may round a curve otherwise, and says nothing about the interface.
  */
 const GOLDEN = join(import.meta.dirname, "golden");
@@ -45,52 +48,91 @@ afterAll(async () => {
   removeData(server);
 });
 
-const SCREENS = [
-  { name: "services", path: () => "/services?tab=map", width: 1440, theme: "dark" },
-  { name: "traces", path: () => "/traces?where=service+%3D+payments", width: 1440, theme: "dark" },
-  {
-    name: "trace",
-    path: () => `/traces/${scene.failedTrace}?open=${scene.failedSpan}`,
-    width: 1440,
-    theme: "dark",
-  },
-  { name: "logs", path: () => "/logs?text=charge", width: 1440, theme: "light" },
-  { name: "logs-phone", path: () => "/logs?where=severity+%3E%3D+warn", width: 390, theme: "light" },
+interface Screen {
+  readonly name: string;
+  readonly path: string;
+}
+
+/** The main views, each with what tells most about it in sight. */
+function screensOf(scene: Scene): readonly Screen[] {
+  return [
+    { name: "home", path: "/" },
+    { name: "services", path: "/services" },
+    { name: "map", path: "/services?tab=map" },
+    { name: "service", path: "/services/payments" },
+    { name: "traces", path: "/traces?where=service+%3D+payments" },
+    { name: "trace", path: `/traces/${scene.failedTrace}?open=${scene.failedSpan}` },
+    { name: "logs", path: "/logs?where=severity+%3E%3D+info" },
+    { name: "metric", path: "/metrics?metric=queue.depth&group=resource.service.name" },
+    {
+      name: "sql",
+      path: "/sql?sql=SELECT+service_name,+count()+AS+n+FROM+spans+WHERE+name+!%3D+'now'+GROUP+BY+ALL+ORDER+BY+ALL",
+    },
+  ];
+}
+
+/** Every view on a desk in the dark and on a phone in the light, which cover the four; some the other way round. */
+const SETTINGS = [
+  { width: 1440, theme: "dark", only: null },
+  { width: 390, theme: "light", only: null },
+  { width: 1440, theme: "light", only: ["home", "traces", "logs"] },
+  { width: 390, theme: "dark", only: ["home", "trace"] },
 ] as const;
 
-it.for(SCREENS)("$name looks as it did, to the byte", async ({ name, path, width, theme }, run) => {
-  const version = browser.version();
-  if (!UPDATE) {
-    const { chromium } = JSON.parse(readFileSync(RECORDED, "utf8")) as { chromium: string };
-    if (chromium !== version) return run.skip(`the screenshots are of Chromium ${chromium}, this is ${version}`);
-  }
+/** How long the server took, and its clock, differ between runs; everything else is what it said. */
+async function fixAnswer(route: Route): Promise<void> {
+  const answer = await route.fetch();
+  const headers = { ...answer.headers(), "x-traceo-statistics": JSON.stringify(STATISTICS) };
+  if (!(headers as Record<string, string>)["content-type"]?.startsWith("application/json"))
+    return await route.fulfill({ response: answer });
+  const path = new URL(route.request().url()).pathname;
+  const body = (await answer.json()) as Record<string, unknown>;
+  if (path === "/api/home") return await route.fulfill({ response: answer, json: homeOf(scene) });
+  if (path === "/api/status")
+    return await route.fulfill({ response: answer, json: fixedStatus(body as unknown as Status, scene) });
+  if (typeof body["statistics"] === "object" && path !== "/api/sql") body["statistics"] = STATISTICS;
+  await route.fulfill({ response: answer, headers, json: body });
+}
 
-  const context = await openContext(browser, width, theme);
-  const { page, problems } = await openWatchedPage(context, server);
-  await page.clock.setFixedTime(scene.endMs + 60_000);
-  await page.route("**/api/**", async (route) => {
-    const answer = await route.fetch();
-    const type = answer.headers()["content-type"] ?? "";
-    if (!type.startsWith("application/json")) return route.fulfill({ response: answer });
-    // How long the server took, and its clock, differ between runs; everything else is what it said.
-    const body = (await answer.json()) as Record<string, unknown>;
-    if ("statistics" in body) body["statistics"] = { elapsedMs: 12, rowsRead: 345, bytesRead: 6789, partial: false };
-    if ("nowMs" in body) Object.assign(body, { nowMs: scene.endMs + 60_000, startedMs: scene.startMs });
-    await route.fulfill({ response: answer, json: body });
+const STATISTICS = { elapsedMs: 12, rowsRead: 345, bytesRead: 6789, partial: false };
+
+describe.each(SETTINGS)("at $width px, $theme", ({ width, theme, only }) => {
+  let context: BrowserContext;
+  beforeAll(async () => {
+    context = await openContext(browser, width, theme);
+    await context.route("**/api/**", fixAnswer);
   });
-  const range = `from=${new Date(scene.startMs - 60_000).toISOString()}&to=${new Date(scene.endMs).toISOString()}`;
-  const address = path();
-  await page.goto(`${server.url}${address}${address.includes("?") ? "&" : "?"}${range}`);
-  await settle(page);
-  const image = await page.screenshot({ animations: "disabled", caret: "hide" });
-  expect(problems).toEqual([]);
-  expect(image.length).toBeLessThan(250_000);
+  afterAll(() => context.close());
 
+  it.for(only ?? ["home", "services", "map", "service", "traces", "trace", "logs", "metric", "sql"])(
+    "%s looks as it did, to the byte",
+    async (name, run) => {
+      const version = browser.version();
+      if (!UPDATE) {
+        const { chromium } = JSON.parse(readFileSync(RECORDED, "utf8")) as { chromium: string };
+        if (chromium !== version) return run.skip(`the screenshots are of Chromium ${chromium}, this is ${version}`);
+      }
+      const { path } = screensOf(scene).find((screen) => screen.name === name)!;
+      const { page, problems } = await openWatchedPage(context, server);
+      await page.clock.setFixedTime(scene.endMs + 60_000);
+      const range = `from=${new Date(scene.startMs - 60_000).toISOString()}&to=${new Date(scene.endMs).toISOString()}`;
+      await page.goto(`${server.url}${path}${path.includes("?") ? "&" : "?"}${range}`);
+      await settle(page);
+      const image = await page.screenshot({ animations: "disabled", caret: "hide" });
+      expect(problems).toEqual([]);
+      expect(image.length).toBeLessThan(250_000);
+      await expectGolden(page, `${name}-${width}-${theme}`, image);
+      await page.close();
+    },
+  );
+});
+
+async function expectGolden(page: Page, name: string, image: Buffer): Promise<void> {
   const golden = join(GOLDEN, `${name}.png`);
   if (UPDATE) {
     mkdirSync(GOLDEN, { recursive: true });
     writeFileSync(golden, image);
-    writeFileSync(RECORDED, `{ "chromium": ${JSON.stringify(version)} }\n`);
+    writeFileSync(RECORDED, `{ "chromium": ${JSON.stringify(browser.version())} }\n`);
   }
   const wanted = readFileSync(golden);
   if (!wanted.equals(image)) {
@@ -100,8 +142,7 @@ it.for(SCREENS)("$name looks as it did, to the byte", async ({ name, path, width
     writeFileSync(difference, png);
     expect.fail(`${name}: ${pixels} pixels differ; see ${seen} and ${difference}, or run with UPDATE=1 to keep it`);
   }
-  await context.close();
-});
+}
 
 /** The pixels that differ, red on the wanted image in grey; drawn by the browser, which can read and write PNG. */
 async function compare(page: Page, wanted: Buffer, seen: Buffer): Promise<{ pixels: number; png: Buffer }> {

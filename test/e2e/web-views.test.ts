@@ -142,22 +142,58 @@ describe("the address", () => {
   });
 });
 
-it("edits, completes, runs and explains SQL within the page's policy", async () => {
+it("edits, completes, runs and explains SQL within the page's policy, and says what was read", async () => {
   const { page, problems } = await openWatchedPage(context, server);
   await page.goto(`${server.url}/sql`);
   await settle(page);
-  await page.getByRole("textbox", { name: "SQL statement" }).click();
+  const editor = page.getByRole("textbox", { name: "SQL statement" });
+  const complete = async (typed: string, option: RegExp): Promise<void> => {
+    await page.keyboard.type(typed);
+    const offered = page.getByRole("option", { name: option }).first();
+    await offered.waitFor();
+    await offered.click();
+  };
+  // All at once, as a paste or dictation replaces it: no key is pressed.
+  await editor.fill("SELECT sum(");
+  expect(await editor.textContent()).toBe("SELECT sum(");
   await page.keyboard.press("Control+a");
-  await page.keyboard.type("SELECT count() AS n FROM spans WHERE serv");
-  await page.getByRole("option", { name: /service_name/ }).waitFor();
-  await page.keyboard.press("Enter");
-  await page.keyboard.type(" = 'payments'");
+  await complete("SELECT count() AS n FROM spa", /^spans/);
+  await complete(" WHERE serv", /^service_name/);
+  await complete(" = 'payments' AND attributes['card", /^card\.network/);
+  await page.keyboard.type(" = 'amex'");
   await page.keyboard.press("Control+Enter");
-  await page.getByText("1 rows").waitFor();
-  expect(await page.getByRole("row").last().textContent()).toBe("31");
-  expect(search(page).get("sql")).toBe("SELECT count() AS n FROM spans WHERE service_name = 'payments'");
+  await page.getByText("1 row", { exact: true }).waitFor();
+  const statement =
+    "SELECT count() AS n FROM spans WHERE service_name = 'payments' AND attributes['card.network'] = 'amex'";
+  expect(search(page).get("sql")).toBe(statement);
+  const [{ n, read }] = (await server.sql<{ n: string; read: string }>(
+    `${statement.replace(" AS n", " AS n, (SELECT count() FROM spans WHERE service_name = 'payments') AS read")}`,
+  )) as [{ n: string; read: string }];
+  expect(await page.getByRole("row").last().textContent()).toBe(n);
+  // What was read is more than the one row that was answered.
+  const rowsRead = Number(/^(\d+) rows read/.exec((await page.locator(".statistics").textContent()) ?? "")?.[1]);
+  expect(rowsRead).toBeGreaterThanOrEqual(Number(read));
   await page.getByRole("button", { name: "Explain" }).click();
   await page.locator(".sql-plan").waitFor();
+  expect(problems).toEqual([]);
+  await page.close();
+});
+
+it("counts the values of each field beside the traces, whatever is chosen of it, and filters by one", async () => {
+  const { page, problems } = await openWatchedPage(context, server);
+  await page.goto(`${server.url}/traces?where=service+%3D+payments`);
+  await settle(page);
+  const facets = page.getByRole("complementary", { name: "Facets" });
+  expect(await facets.getByRole("button", { name: "payments" }).getAttribute("aria-pressed")).toBe("true");
+  // A facet's counts ignore its own filter and heed the others.
+  expect(await facets.getByRole("button", { name: "checkout" }).textContent()).toContain("93");
+  expect(await facets.getByRole("button", { name: "error" }).textContent()).toContain("4");
+  await facets.getByRole("button", { name: "error" }).click();
+  await page.waitForURL(/status/);
+  await settle(page);
+  expect(search(page).getAll("where")).toEqual(["service = payments", "status = error"]);
+  expect(await page.locator("tr.opens").count()).toBe(4);
+  expect(await facets.getByRole("button", { name: "checkout" }).textContent()).toContain("4");
   expect(problems).toEqual([]);
   await page.close();
 });

@@ -1,6 +1,6 @@
 // An open-loop load on the demo shop without k6, for the test beside this file: RATE requests a second, the share of errors in
-// the phase `hold` judged at the end (exit code 99 when it is over MOST_ERRORS). Prints what it counted.
-import { readFileSync } from "node:fs";
+// the phase `hold` judged at the end (exit code 99 when it is over MOST_ERRORS). Writes what it counted to the file COUNTS.
+import { readFileSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 
 const rate = Number(process.env.RATE);
@@ -21,7 +21,9 @@ function phase() {
 
 function send() {
   const number = made++;
-  const count = (counts[phase()] ??= { requests: 0, errors: 0, slowestMs: 0 });
+  const now = phase();
+  counts[now] ??= { requests: 0, errors: 0, slowestMs: 0 };
+  const count = counts[now];
   count.requests++;
   open++;
   const started = performance.now();
@@ -58,7 +60,7 @@ process.on("SIGINT", () => {
   const wait = setInterval(() => {
     if (open > 0) return;
     clearInterval(wait);
-    process.stdout.write(`${JSON.stringify(counts)}\n`);
+    writeFileSync(process.env.COUNTS, JSON.stringify(counts));
     const { requests, errors } = counts.hold ?? { requests: 0, errors: 0 };
     process.exit(requests > 0 && errors / requests <= mostErrors ? 0 : 99);
   }, 50);

@@ -81,6 +81,31 @@ export interface QuarantineList {
   }[];
 }
 
+/** GET /api/load/runs: newest first. The run itself, GET /api/load/runs/{id}, has the shape of load/run-record.ts. */
+export interface LoadRuns {
+  readonly runs: readonly LoadRunHead[];
+  readonly next: string | null;
+}
+
+export interface LoadRunHead {
+  readonly id: string;
+  readonly name: string;
+  readonly startedMs: number;
+  /** Null while it runs. */
+  readonly endedMs: number | null;
+  readonly status: "running" | "passed" | "failed" | "aborted" | "void";
+  readonly reason: string;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly commit: string | null;
+  readonly requests: number | null;
+  readonly requestsPerSecond: number | null;
+  /** Share of requests that failed, 0 to 1. */
+  readonly failedShare: number | null;
+  readonly p95Ms: number | null;
+  readonly droppedIterations: number | null;
+  readonly thresholds: { readonly passed: number; readonly failed: number };
+}
+
 /** GET /api/home */
 export interface Home {
   readonly problems: readonly HomeProblem[];
@@ -256,11 +281,11 @@ export interface Heatmap {
   readonly statistics: Statistics;
 }
 
-/** GET /api/spans/differences?where&selection…: what tells the selected from the rest; attributes of very many rows by a sample. */
+/** GET /api/spans/differences?where&selection…: what tells the selected from the rest; of very many rows by a sample. */
 export interface Differences {
   readonly insideCount: number;
   readonly outsideCount: number;
-  /** Set when there are too few rows to say anything, or attributes were counted on a sample. */
+  /** Set when there are too few rows to say anything, or what is told was counted on a sample. */
   readonly note: string | null;
   readonly differences: readonly Difference[];
   readonly statistics: Statistics;

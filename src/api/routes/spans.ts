@@ -136,7 +136,7 @@ export const differencesRoute = route({
   path: "/spans/differences",
   summary: "What tells selected spans from the rest, ranked",
   description:
-    "Every matching row counts for services, names, resources, status and events; attributes are counted on up to 50,000 rows of each side, of more on a sample (`partial`, and `note` says of how many), from which their intervals come. The selection is `selectWhere` (filters), `selectFrom` and `selectTo` (a part of the time), `selectMinDuration` and `selectMaxDuration`; the rest are the other spans under the same `where`, by default of the same services and operations. Ids, times and nearly unique keys are left out. Intervals are Newcombe's hybrid score intervals with continuity correction (1998, method 11).",
+    "Fields are counted on up to 50,000 rows of each side, of more on a sample (`partial`, and `note` says of how many), whose size the intervals come from; `insideCount` and `outsideCount` of the answer are exact. The selection is `selectWhere` (filters), `selectFrom` and `selectTo` (a part of the time), `selectMinDuration` and `selectMaxDuration`; the rest are the other spans under the same `where`, by default of the same services and operations. Ids, times and nearly unique keys are left out. Intervals are Newcombe's hybrid score intervals with continuity correction (1998, method 11).",
   pathParameters: z.object({}),
   query: z.object({
     ...RANGE_PARAMETERS,

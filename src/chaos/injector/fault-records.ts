@@ -15,9 +15,11 @@ const LARGEST_BYTES = 1 << 20;
 export interface FaultRecords {
   /** Resolves when the record would survive a crash. */
   write(fault: Fault): Promise<void>;
-  /** Undefined when it is closed. */
+  /** Undefined when it is closed. Throws "corrupt" for a file that holds no record: a person has to look. */
   read(id: string): Promise<Fault | undefined>;
-  /** All open ones. Throws "corrupt" for a file that holds no record: a person has to look. */
+  /** Of all open ones. */
+  ids(): Promise<readonly string[]>;
+  /** All open ones. */
   list(): Promise<readonly Fault[]>;
   /** No error if it is closed already. */
   close(id: string): Promise<void>;
@@ -47,6 +49,8 @@ export async function openFaultRecords(disk: Disk, directory: string): Promise<F
       });
     }
   };
+  const ids = async (): Promise<readonly string[]> =>
+    (await disk.list(directory)).flatMap((name) => FILE.exec(name)?.[1] ?? []).sort();
   return {
     write: async (fault) => {
       const temporary = `${path(fault.id)}.new`;
@@ -59,9 +63,9 @@ export async function openFaultRecords(disk: Disk, directory: string): Promise<F
       await disk.syncDirectory(directory);
     },
     read,
+    ids,
     list: async () => {
-      const ids = (await disk.list(directory)).flatMap((name) => FILE.exec(name)?.[1] ?? []).sort();
-      const found = await Promise.all(ids.map(read));
+      const found = await Promise.all((await ids()).map(read));
       return found.filter((fault) => fault !== undefined);
     },
     close: async (id) => {

@@ -8,7 +8,7 @@ export interface Replayed {
   readonly undone: readonly Fault[];
   /** Left to a process that lives and has time left. */
   readonly underway: readonly Fault[];
-  readonly failed: readonly { readonly fault: Fault; readonly why: string }[];
+  readonly failed: readonly { readonly id: string; readonly why: string }[];
 }
 
 export interface ReplayOptions {
@@ -25,19 +25,22 @@ const GRACE_MS = 5000;
 export async function replayUndo(records: FaultRecords, options: ReplayOptions): Promise<Replayed> {
   const undone: Fault[] = [];
   const underway: Fault[] = [];
-  const failed: { fault: Fault; why: string }[] = [];
-  for (const fault of await records.list()) {
-    const isOwned = (await findProcess(fault.owner)) !== undefined && options.nowMs() < fault.deadlineMs + GRACE_MS;
-    if (isOwned && options.force !== true) {
-      underway.push(fault);
-      continue;
-    }
+  const failed: { id: string; why: string }[] = [];
+  for (const id of await records.ids()) {
     try {
+      const fault = await records.read(id);
+      if (fault === undefined) continue;
+      const isOwned = (await findProcess(fault.owner)) !== undefined && options.nowMs() < fault.deadlineMs + GRACE_MS;
+      if (isOwned && options.force !== true) {
+        underway.push(fault);
+        continue;
+      }
       await removeFault(fault, options.removeTimeoutMs);
-      await records.close(fault.id);
+      await records.close(id);
       undone.push(fault);
     } catch (error) {
-      failed.push({ fault, why: describeError(error) });
+      // The others are undone all the same.
+      failed.push({ id, why: describeError(error) });
     }
   }
   return { undone, underway, failed };

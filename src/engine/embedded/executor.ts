@@ -10,8 +10,8 @@ import { preamble, quote, type Statement, StatementError } from "./statement.ts"
  * - Nothing interrupts a query from outside but KILL from another connection, and some functions do not look
  *   (levenshteinDistance, arraySort): a query that outlives its kill is `stuck`, and only the end of the process ends it.
  * - One limit holds all memory, and whoever asks next fails. Statements have a share in which an INSERT is spared
- *   (config-file.ts); if one failed all the same, reads make room: until an INSERT has gone through they get little memory each,
- *   and one that needs more waits and runs then.
+ *   (config-file.ts); if one failed all the same, reads make room: for some seconds they get little memory each, and one that
+ *   needs more waits and runs then.
  * - A query occupies a thread of libuv's pool: lanes keep slow reads from holding up everything else.
  */
 export interface ExecutorOptions {
@@ -32,8 +32,11 @@ const CHANGES = 3;
 const WAITING = 256;
 /** Connections opened ahead, 0.2 MB each: as many as one page of the web interface asks at once. */
 const CONNECTIONS_AHEAD = 6;
-/** How long reads make room for an INSERT that found none, at most, and what share of the limit each gets meanwhile. */
-const MAKE_ROOM_MS = 20_000;
+/**
+ * How long reads make room after the last INSERT that found none (a load is several, and comes again after a pause), and what
+ * share of the limit each gets meanwhile.
+ */
+const MAKE_ROOM_MS = 5_000;
 const MODEST_SHARE = 1 / 32;
 const MODEST_ATTEMPTS = 40;
 const MODEST_PAUSE_MS = 100;
@@ -49,7 +52,7 @@ export class Executor {
   readonly #running = new Set<Promise<unknown>>();
   readonly #connections: Connections;
   /** While reads make room: resolves when that is over. */
-  #room: { readonly over: Promise<void>; readonly end: () => void } | undefined;
+  #room: { readonly over: Promise<void>; readonly timer: NodeJS.Timeout } | undefined;
   #closed = false;
 
   constructor(options: ExecutorOptions) {
@@ -63,9 +66,7 @@ export class Executor {
     if (lane === this.#reads) return await this.#read(statement, signal);
     if (lane !== this.#inserts) return await this.#inLane(lane, statement, signal);
     try {
-      const result = await this.#inLane(lane, statement, signal);
-      this.#room?.end();
-      return result;
+      return await this.#inLane(lane, statement, signal);
     } catch (error) {
       if (isMemoryError(error)) this.#makeRoom();
       throw error;
@@ -107,18 +108,20 @@ export class Executor {
   }
 
   #makeRoom(): void {
-    if (this.#room !== undefined) return;
+    if (this.#room !== undefined) {
+      this.#room.timer.refresh();
+      return;
+    }
     let end = (): void => undefined;
     const over = new Promise<void>((resolve) => {
       end = () => {
-        clearTimeout(timer);
         this.#room = undefined;
         resolve();
       };
     });
-    const timer = setTimeout(end, MAKE_ROOM_MS);
+    const timer = setTimeout(() => end(), MAKE_ROOM_MS);
     timer.unref();
-    this.#room = { over, end };
+    this.#room = { over, timer };
   }
 
   #laneOf({ settings, sql }: Statement): Lane {

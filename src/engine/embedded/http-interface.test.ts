@@ -56,6 +56,12 @@ describe("http interface", () => {
     }
   });
 
+  it("reads with every core, small as the memory is", async () => {
+    const query = "EXPLAIN PIPELINE SELECT sum(number) FROM numbers_mt(1000000)";
+    const plan = await ask({ query, readonly: "2", max_threads: "2", default_format: "TSVRaw" });
+    expect(await plan.text()).toContain("NumbersRange × 2");
+  });
+
   it("takes parameters longer than a statement may be", async () => {
     const values = Object.fromEntries(
       Array.from({ length: 40 }, (_, at) => [`param_p${at}`, `${at}`.padEnd(50_000, "x")]),

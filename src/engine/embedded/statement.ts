@@ -33,6 +33,10 @@ export function backquote(name: string): string {
   return `\`${name.replaceAll("\\", "\\\\").replaceAll("`", "\\`")}\``;
 }
 
+/** By default the engine wants a gigabyte a thread to be free, so that under our small cap every read would have one. */
+const THREADS_BY_MEMORY = "max_threads_min_free_memory_per_thread";
+const FREE_BYTES_PER_THREAD = 64 << 20;
+
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /**
@@ -51,6 +55,8 @@ export function preamble(statement: Statement): string[] {
     settings.push(`param_${name} = ${quote(value)}`);
   }
   const readonly = statement.settings.get("readonly");
+  if (readonly !== undefined && !statement.settings.has(THREADS_BY_MEMORY))
+    settings.push(`${THREADS_BY_MEMORY} = ${FREE_BYTES_PER_THREAD}`);
   if (readonly !== undefined) settings.push(`readonly = ${quote(readonly)}`);
   return [
     ...(statement.role === undefined ? [] : [`SET ROLE ${backquote(statement.role)}`]),

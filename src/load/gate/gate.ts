@@ -55,7 +55,10 @@ export const LEAST_PAIRS = 6;
 
 export type GateVerdict = "regression" | "pass" | "inconclusive";
 
-/** Exit codes of `traceo load gate`: k6's own for crossed thresholds, and one that k6 leaves free. */
+/**
+ * Exit codes of `traceo load gate`: k6's own for crossed thresholds, and one that k6 leaves free.
+ * @public
+ */
 export const GATE_EXIT_CODES: Readonly<Record<GateVerdict, number>> = { pass: 0, regression: 99, inconclusive: 112 };
 
 export interface GateResult {

@@ -105,7 +105,7 @@ export class Recorder implements Samples {
       }
     }
     if (traceId !== undefined && metric === METRIC.http_req_duration)
-      this.exemplify(metric, this.#tags[at]!, value, unixMs, traceId);
+      this.#exemplify(metric, this.#tags[at]!, value, unixMs, traceId);
     if (this.#raw !== undefined) this.#raw.add(metric, tags, value, unixMs, this.#limits.maxRawSamples);
   }
 
@@ -158,7 +158,7 @@ export class Recorder implements Samples {
   }
 
   /** Offers the trace of a sample that has been added already; the slowest of an interval are kept. */
-  exemplify(metric: number, tags: number, value: number, unixMs: number, traceId: string): void {
+  #exemplify(metric: number, tags: number, value: number, unixMs: number, traceId: string): void {
     const kept = this.#exemplars;
     if (kept.length >= this.#limits.maxExemplars) {
       let least = 0;

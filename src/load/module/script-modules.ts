@@ -1,5 +1,6 @@
 import type { ScriptModule } from "../script-module.ts";
 import { cryptoModule } from "./crypto.ts";
+import { dataModule } from "./data.ts";
 import { encodingModule } from "./encoding.ts";
 import { executionModule } from "./execution.ts";
 import { htmlModule } from "./html/html-module.ts";
@@ -7,12 +8,25 @@ import { httpModule } from "./http/http-module.ts";
 import { k6Module } from "./k6.ts";
 import { metricsModule } from "./metrics.ts";
 import { timersModule } from "./timers.ts";
+import { experimentalWebsocketsModule, websocketsModule } from "./websockets.ts";
+import { wsModule } from "./ws.ts";
 
 /** Every module that scripts can import by name. */
 const MODULES: ReadonlyMap<string, ScriptModule> = new Map(
-  [k6Module, httpModule, htmlModule, executionModule, metricsModule, timersModule, encodingModule, cryptoModule].map(
-    (module) => [module.specifier, module],
-  ),
+  [
+    cryptoModule,
+    dataModule,
+    encodingModule,
+    executionModule,
+    experimentalWebsocketsModule,
+    htmlModule,
+    httpModule,
+    k6Module,
+    metricsModule,
+    timersModule,
+    websocketsModule,
+    wsModule,
+  ].map((module) => [module.specifier, module]),
 );
 
 /** What scripts import and we do not offer, with the reason that they are told. */

@@ -119,7 +119,10 @@ function resourceOf({ id, name, script, tags, git, machine }: RunRecord): readon
   ];
 }
 
-/** Whether a Traceo server answers there: runs then go to it without being asked. Waits half a second at most. */
+/**
+ * Whether a Traceo server answers there: runs then go to it without being asked. Waits half a second at most.
+ * @public
+ */
 export async function traceoAnswers(url = TRACEO_DEFAULT_URL): Promise<boolean> {
   try {
     const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(500) });

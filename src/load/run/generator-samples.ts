@@ -19,7 +19,6 @@ export function openGeneratorSamples(
     get samples() {
       return recorder;
     },
-    exemplify: (...exemplar) => recorder.exemplify(...exemplar),
     start: (keepsRaw) => {
       recorder = new Recorder(metrics, { generator, raw: keepsRaw }, nowUnixMs());
     },

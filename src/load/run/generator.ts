@@ -50,8 +50,6 @@ export interface GeneratorStand {
 export interface GeneratorSamples {
   readonly metrics: Metrics;
   readonly samples: Samples;
-  /** Offers a request's trace as an example of its duration. */
-  exemplify?(metric: number, tags: number, value: number, unixMs: number, traceId: string): void;
 }
 
 export interface GeneratorPlan {

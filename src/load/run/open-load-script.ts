@@ -53,14 +53,7 @@ export async function openLoadScript(
     read: files.contents,
     configure: (options) => {
       configured = options;
-      traceRequests(
-        { options, metrics: samples.metrics },
-        {
-          wants: () => true,
-          ended: (_user, traceId, metric, tags, durationMs, endUnixMs) =>
-            samples.exemplify?.(metric, tags, durationMs, endUnixMs, traceId),
-        },
-      );
+      traceRequests({ options, metrics: samples.metrics }, { wants: () => true });
     },
     startIteration: startHttpIteration,
     releaseUser: endHttpUser,

@@ -9,7 +9,7 @@ import type { Options } from "../options.ts";
 import { LOAD_EXIT, type LoadExitCode, LoadFailure } from "./exit-code.ts";
 import type { GeneratorStand } from "./generator.ts";
 import { type GeneratorHandle, GeneratorLost, type StartGenerator } from "./generator-handle.ts";
-import type { GeneratorReport, Loaded, Telling } from "./generator-link.ts";
+import type { GeneratorReport, Loaded, PrepareParameters, Telling } from "./generator-link.ts";
 import type { Ledger, OpenLedger, SummaryContext, ThresholdStand } from "./ledger.ts";
 import { openFileLimit, refuseOpenFiles } from "./open-files.ts";
 import { mergeStands, plannedMs } from "./progress.ts";
@@ -24,6 +24,8 @@ const MAX_BLOCKING_SHARE = 0.01;
 export interface RunParts {
   /** One for each thread of this machine and each agent. */
   readonly startGenerator: StartGenerator;
+  /** Make the load in place of this machine, when there are any. */
+  readonly agents?: readonly { readonly name: string; readonly start: StartGenerator }[];
   readonly openLedger: OpenLedger;
 }
 
@@ -107,6 +109,7 @@ class Run {
   #durationMs = 0;
   #maxUsers = 0;
   #perUserBytes = 0;
+  #lastTickMs = 0;
   #lastRequests = 0;
   #lastIterations = 0;
   #rates = { requests: 0, iterations: 0 };
@@ -172,8 +175,8 @@ class Run {
     this.#tell();
   }
 
-  #startGenerator(name: string): GeneratorHandle {
-    const generator = this.#parts.startGenerator(name, {
+  #startGenerator(name: string, start = this.#parts.startGenerator): GeneratorHandle {
+    const generator: GeneratorHandle = start(name, {
       tell: (telling) => this.#hear(generator, telling),
       lost: (error) => this.#lose(error),
     });
@@ -220,7 +223,8 @@ class Run {
     const { source, scriptEnvironment, generators: count = 1 } = this.#config;
     const first = this.#startGenerator("1");
     const parameters = { source, environment: scriptEnvironment };
-    const loaded = await first.link.request("load", parameters);
+    const wantsFiles = (this.#parts.agents ?? []).length > 0;
+    const loaded = await first.link.request("load", { ...parameters, wantsFiles });
     const { options, notes } = optionsOf(this.#config, loaded);
     for (const note of notes) this.#remark(note);
     this.#options = options;
@@ -233,25 +237,43 @@ class Run {
     const keepsRaw = this.#ledger.wantsRaw;
     this.#observer.configured?.(options);
     this.#enter("preparing");
-    const needs = userNeeds(options.scenarios, shareOf(options.executionSegment, options.executionSegmentSequence));
-    const refusal = refuseOpenFiles(needs.max, openFileLimit());
-    if (refusal !== undefined) throw new LoadFailure(LOAD_EXIT.invalidConfig, refusal);
-
-    const { segments, sequence } = divide(options.executionSegment, options.executionSegmentSequence, count);
+    const agents = this.#parts.agents ?? [];
+    if (agents.length === 0) {
+      const needs = userNeeds(options.scenarios, shareOf(options.executionSegment, options.executionSegmentSequence));
+      const refusal = refuseOpenFiles(needs.max, openFileLimit());
+      if (refusal !== undefined) throw new LoadFailure(LOAD_EXIT.invalidConfig, refusal);
+    }
+    const prepare = async (generator: GeneratorHandle, parts: Omit<PrepareParameters, "keepsRaw">): Promise<void> => {
+      const prepared = await generator.link.request("prepare", { ...parts, keepsRaw });
+      if (this.#phase !== "") generator.link.command({ command: "phase", name: this.#phase });
+      this.#maxUsers += prepared.maxUsers;
+      this.#perUserBytes = Math.max(this.#perUserBytes, prepared.perUserBytes);
+    };
+    const size = agents.length > 0 ? agents.length : count;
+    const { executionSegment, executionSegmentSequence } = options;
+    const divided = divide(executionSegment, executionSegmentSequence, size);
+    const partOf = (index: number) =>
+      size === 1
+        ? { options, segment: executionSegment, sequence: executionSegmentSequence }
+        : { options, segment: divided.segments[index]!, sequence: divided.sequence };
+    if (agents.length === 0) {
+      await Promise.all(
+        divided.segments.map(async (_, index) => {
+          const generator = index === 0 ? first : this.#startGenerator(String(index + 1));
+          if (index > 0) await generator.link.request("load", parameters);
+          await prepare(generator, partOf(index));
+        }),
+      );
+      return options;
+    }
+    // This machine runs no scenario then: it only sets up, tears down and sums up.
+    await prepare(first, { options: { ...options, scenarios: {} }, segment: undefined, sequence: undefined });
+    const travelling = { ...parameters, source: { entry: source.entry, files: loaded.files ?? {}, isClosed: true } };
     await Promise.all(
-      segments.map(async (segment, index) => {
-        const generator = index === 0 ? first : this.#startGenerator(String(index + 1));
-        if (index > 0) await generator.link.request("load", parameters);
-        const share = count === 1 ? [options.executionSegment, options.executionSegmentSequence] : [segment, sequence];
-        const prepared = await generator.link.request("prepare", {
-          options,
-          segment: share[0],
-          sequence: share[1],
-          keepsRaw,
-        });
-        if (this.#phase !== "") generator.link.command({ command: "phase", name: this.#phase });
-        this.#maxUsers += prepared.maxUsers;
-        this.#perUserBytes = Math.max(this.#perUserBytes, prepared.perUserBytes);
+      agents.map(async ({ name, start }, index) => {
+        const generator = this.#startGenerator(name, start);
+        await generator.link.request("load", travelling);
+        await prepare(generator, partOf(index));
       }),
     );
     return options;
@@ -270,6 +292,7 @@ class Run {
     if (this.#end === undefined) {
       this.#startUnixMs = Date.now();
       this.#startMs = performance.now();
+      this.#lastTickMs = this.#startMs;
       this.#enter("running");
       const timers = [setInterval(() => this.#tick(), TICK_MS), setInterval(() => this.#judge(false), JUDGE_MS)];
       try {
@@ -298,7 +321,13 @@ class Run {
     if (ledger === undefined) return;
     const requests = ledger.counter("http_reqs");
     const iterations = ledger.counter("iterations");
-    this.#rates = { requests: requests - this.#lastRequests, iterations: iterations - this.#lastIterations };
+    const now = performance.now();
+    const seconds = (now - this.#lastTickMs) / 1000;
+    this.#lastTickMs = now;
+    this.#rates = {
+      requests: (requests - this.#lastRequests) / seconds,
+      iterations: (iterations - this.#lastIterations) / seconds,
+    };
     this.#lastRequests = requests;
     this.#lastIterations = iterations;
     ledger.flush();

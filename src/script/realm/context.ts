@@ -1,48 +1,34 @@
 import { startAsync } from "./coroutine.ts";
 import { constructPromise } from "./promise.ts";
-import type { Thread } from "./thread.ts";
 import { placeNow } from "./trace.ts";
-import { type Box, complete, take, turn } from "./turn.ts";
+import { complete, currentThread, take, turn } from "./turn.ts";
 import { call0, call1, call2, call3, callMany, complaint, link, runToEnd, type Twin, twinOf } from "./twin.ts";
 
 /**
  * What transformed code of one user calls (`$` in rewrite.ts). Short names, since they stand at every call site.
  */
 export class Context {
-  readonly #thread: Thread;
   readonly #globals: Record<string, unknown>;
   readonly #x: (namespace: object) => Promise<void> | undefined;
 
-  constructor(
-    thread: Thread,
-    globals: Record<string, unknown>,
-    announce: (namespace: object) => Promise<void> | undefined,
-  ) {
-    this.#thread = thread;
+  constructor(globals: Record<string, unknown>, announce: (namespace: object) => Promise<void> | undefined) {
     this.#globals = globals;
     this.#x = announce;
   }
 
-  /** The user goes on after a suspension, with what the callee returned. */
-  r(box: Box): unknown {
-    this.#thread.resumed();
-    return box[0];
-  }
-
-  /** Head of a catch: what ends the user is not caught. */
+  /** Head of a catch in code that cannot be suspended: what ends the user is not caught. */
   c(error: unknown): void {
-    this.#thread.resumed();
-    this.#thread.rethrowOwn(error);
+    currentThread().rethrowOwn(error);
   }
 
-  /** Head of a finally, and after an await that has no outcome. */
+  /** Head of a finally in such code. */
   e(): void {
-    this.#thread.resumed();
+    currentThread().rethrowOwn(undefined);
   }
 
   /** The fuel is used up. */
   f(): void {
-    this.#thread.refuel();
+    currentThread().refuel();
   }
 
   /** A global that the file does not declare. */
@@ -69,8 +55,8 @@ export class Context {
 }
 
 complaint.notCallable = () => {
-  const place = placeNow();
-  return place?.callee === undefined ? "Not a function" : `${place.callee} is not a function`;
+  const callee = placeNow()?.callee();
+  return callee === undefined ? "Not a function" : `${callee} is not a function`;
 };
 
 const twinKeys: symbol[] = [];

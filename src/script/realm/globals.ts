@@ -1,4 +1,4 @@
-import { scriptPromise } from "./promise.ts";
+import { promiseConstructor } from "./promise.ts";
 import { currentThread, turn } from "./turn.ts";
 
 /** What the language itself offers and no user has for itself, also as properties of `globalThis`. */
@@ -22,6 +22,24 @@ function mathOfScripts(): object {
   return math;
 }
 
+/** A user who looks at it gets an object of its own, so that what one adds no other sees; most never look. */
+function ownOnDemand(shared: object, name: string, value: object): void {
+  const own = (target: object, given: unknown): unknown => {
+    Object.defineProperty(target, name, { value: given, writable: true, configurable: true, enumerable: false });
+    return given;
+  };
+  Object.defineProperty(shared, name, {
+    get(this: object): unknown {
+      return own(this, Object.create(value));
+    },
+    set(this: object, given: unknown) {
+      own(this, given);
+    },
+    configurable: true,
+    enumerable: false,
+  });
+}
+
 /** The prototype of every user's global object. */
 export function realmGlobals(given: Readonly<Record<string, unknown>>): object {
   const shared: Record<string, unknown> = {};
@@ -33,8 +51,7 @@ export function realmGlobals(given: Readonly<Record<string, unknown>>): object {
       enumerable: false,
     });
   Object.assign(shared, {
-    Promise: scriptPromise,
-    Math: mathOfScripts(),
+    Promise: promiseConstructor(),
     setTimeout: (callee: unknown, ms?: unknown, ...args: unknown[]) =>
       currentThread().startTimer(callee, ms, args, false),
     setInterval: (callee: unknown, ms?: unknown, ...args: unknown[]) =>
@@ -44,8 +61,16 @@ export function realmGlobals(given: Readonly<Record<string, unknown>>): object {
     globalThis: undefined,
     process: undefined,
   });
-  for (const name of ["Promise", "Math", "setTimeout", "setInterval", "clearTimeout", "clearInterval", "globalThis"])
+  ownOnDemand(shared, "Math", mathOfScripts());
+  for (const name of ["Promise", "setTimeout", "setInterval", "clearTimeout", "clearInterval", "globalThis"])
     Object.defineProperty(shared, name, { enumerable: false });
+  // Another name of globalThis, as k6 has it.
+  Object.defineProperty(shared, "global", {
+    get(this: object) {
+      return this;
+    },
+    configurable: true,
+  });
   // Getters stay getters: they are called in the user's turn.
   return Object.defineProperties(shared, Object.getOwnPropertyDescriptors(given));
 }

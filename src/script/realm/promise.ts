@@ -367,4 +367,4 @@ export const promises: Own & { from(value: unknown): ScriptPromise } = {
 
 Object.defineProperty(ScriptPromise, "name", { value: "Promise", configurable: true });
 /** The value of the global `Promise`. */
-export const scriptPromise: unknown = ScriptPromise;
+export const promiseConstructor = (): unknown => ScriptPromise;

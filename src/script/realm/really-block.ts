@@ -67,6 +67,9 @@ export function reallyBlock(thread: Thread, name: string, operation: unknown): u
   }
   const answer = receiveMessageOnPort(port)?.message as BlockingAnswer | undefined;
   if (answer === undefined) throw new Error(`The helper thread gave no answer to ${name}.`);
-  if ("error" in answer) throw answer.error;
+  if ("error" in answer) {
+    if (answer.error instanceof Error) Error.captureStackTrace(answer.error);
+    throw answer.error;
+  }
   return answer.outcome;
 }

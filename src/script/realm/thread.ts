@@ -188,6 +188,25 @@ export class Thread<Host = unknown> implements User<Host> {
     if (this.#stop !== undefined) throw this.#stop;
   }
 
+  // The three that transformed code calls have short names.
+
+  /** After a suspension, with what the callee returned. */
+  r(box: Box): unknown {
+    this.resumed();
+    return box[0];
+  }
+
+  /** Head of a catch: what ends the user is not caught. */
+  c(error: unknown): void {
+    this.#begin();
+    this.rethrowOwn(error);
+  }
+
+  /** Head of a finally, and after an await that has no outcome. */
+  e(): void {
+    this.resumed();
+  }
+
   /** The user left the thread. */
   suspended(): void {
     this.#realm.beat(0);
@@ -267,6 +286,10 @@ export class Thread<Host = unknown> implements User<Host> {
         this.#wake = reject;
         outcome.then(resolve, reject);
       });
+    } catch (error) {
+      // It was made where no script is on the stack; here the functions that wait are.
+      if (error instanceof Error && this.#stop === undefined) Error.captureStackTrace(error);
+      throw error;
     } finally {
       this.#wake = undefined;
       this.#turnStartMs = 0;

@@ -13,6 +13,11 @@ export function registerFile(file: SourceFile): string {
   return name;
 }
 
+/** Frees what is kept for the traces of a file. */
+export function forgetFile(name: string): void {
+  files.delete(name);
+}
+
 interface Frame {
   readonly file: SourceFile;
   readonly line: number;
@@ -75,10 +80,16 @@ export function traceOf(error: unknown): { readonly message: string; readonly tr
   return { message, trace: [message, ...frames.map((line) => line.replace(/^ {4}/, "  "))].join("\n") };
 }
 
+/** Where a script is. */
+export interface PlaceNow {
+  readonly file: string;
+  readonly line: number;
+  /** The text of what is called there. */
+  callee(): string | undefined;
+}
+
 /** The innermost frame of a script that is on the stack. */
-export function placeNow():
-  | { readonly file: string; readonly line: number; readonly callee: string | undefined }
-  | undefined {
+export function placeNow(): PlaceNow | undefined {
   const held = Error.prepareStackTrace;
   let frame: Frame | undefined;
   Error.prepareStackTrace = (_error, sites) => {
@@ -90,7 +101,7 @@ export function placeNow():
   Error.prepareStackTrace = held;
   if (frame === undefined) return undefined;
   const { file, line, column, place } = frame;
-  return { file: file.path, line: place.line, callee: file.calleeAt(line, column) };
+  return { file: file.path, line: place.line, callee: () => file.calleeAt(line, column) };
 }
 
 /** The source as written of a visible function. */

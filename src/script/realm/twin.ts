@@ -61,7 +61,7 @@ export function call0(self: unknown, callee: unknown): boolean {
     turn.suspended = callOf(twin as Callable, self) as PromiseLike<Box>;
     return turn.completed !== 0;
   }
-  const value = callOf(callee as Callable, self);
+  const value = self === undefined ? (callee as Callable)() : callOf(callee as Callable, self);
   complete(value);
   return true;
 }
@@ -73,7 +73,7 @@ export function call1(self: unknown, callee: unknown, a: unknown): boolean {
     turn.suspended = callOf(twin as Callable, self, a) as PromiseLike<Box>;
     return turn.completed !== 0;
   }
-  const value = callOf(callee as Callable, self, a);
+  const value = self === undefined ? (callee as Callable)(a) : callOf(callee as Callable, self, a);
   complete(value);
   return true;
 }
@@ -85,7 +85,7 @@ export function call2(self: unknown, callee: unknown, a: unknown, b: unknown): b
     turn.suspended = callOf(twin as Callable, self, a, b) as PromiseLike<Box>;
     return turn.completed !== 0;
   }
-  const value = callOf(callee as Callable, self, a, b);
+  const value = self === undefined ? (callee as Callable)(a, b) : callOf(callee as Callable, self, a, b);
   complete(value);
   return true;
 }
@@ -97,7 +97,7 @@ export function call3(self: unknown, callee: unknown, a: unknown, b: unknown, c:
     turn.suspended = callOf(twin as Callable, self, a, b, c) as PromiseLike<Box>;
     return turn.completed !== 0;
   }
-  const value = callOf(callee as Callable, self, a, b, c);
+  const value = self === undefined ? (callee as Callable)(a, b, c) : callOf(callee as Callable, self, a, b, c);
   complete(value);
   return true;
 }

@@ -12,8 +12,8 @@ import { childrenOf, hasCalls, isFunction, type Node } from "./tree.ts";
  *
  *   function f(p) { return $s(f$, this, arguments) }
  *   async function f$(a) {
- *     let $a = 0, $v;                                        // was it suspended? what does it return?
- *     try { $b: { $v = ($c1(undefined, g, a) ? $u() : ($a = 1, $.r(await $p()))) + 1; break $b; } }
+ *     let $a = 0, $v, $h = $S.thread;                        // was it suspended? what does it return? who runs it?
+ *     try { $b: { $v = ($c1(undefined, g, a) ? $u() : ($a = 1, $h.r(await $p()))) + 1; break $b; } }
  *     catch ($e) { if ($a) throw $e; $S.value = $e; $S.completed = 2; return; }
  *     return $a ? [$v] : $k($v);                             // boxed, or through the side slot
  *   }
@@ -111,12 +111,14 @@ export class Rewriter {
       own.add("module").add("exports");
     }
     for (let index = 0; index < this.#shape.importCount; index++) params.push(`${$}i${index}`);
+    // `import { open } from "k6/experimental/fs"` goes before the global.
+    for (const name of this.#shape.imports.keys()) own.delete(name);
     this.#scopes.push(own);
     const body = this.#scoped([lexicalNames(program.body), hoistedNames(program)], () =>
       this.#list(program.body, true),
     );
     const twin: Piece = [
-      `async function(${params.join()}){let ${$}a=0,${$}v`,
+      `async function(${params.join()}){let ${$}a=0,${$}v,${$}h=${$}S.thread`,
       this.#temps(),
       `;try{${$}b:{`,
       this.#exports(),
@@ -148,7 +150,7 @@ export class Rewriter {
       return `get ${JSON.stringify(name)}(){return ${value}}`;
     });
     // In a cycle the module waits here for its turn; its functions can be called already.
-    return `const ${$}g=${$}.x({__proto__:null,${getters.join()}});if(${$}g!==undefined){${$}a=1;await ${$}g;${$}.e()}`;
+    return `const ${$}g=${$}.x({__proto__:null,${getters.join()}});if(${$}g!==undefined){${$}a=1;await ${$}g;${$}h.e()}`;
   }
 
   /** The temporaries of the function, to be read when the whole function was written. */
@@ -273,7 +275,7 @@ export class Rewriter {
       case "ReturnStatement": {
         if (this.#fn.mode === "plain") return [this.#generic(node), this.#terminated(node)];
         const value: Piece = node.argument ? this.#expression(node.argument) : "undefined";
-        return [`{${$}v=`, value, `;break ${$}b}`];
+        return [`{${$}v=(`, value, `);break ${$}b}`];
       }
       case "WhileStatement":
       case "DoWhileStatement":
@@ -345,19 +347,22 @@ export class Rewriter {
 
   #try(node: Node): Piece {
     const $ = this.#p;
+    // Who runs: known to a twin since it began, else asked.
+    const here = this.#fn.mode === "plain" ? $ : `${$}h`;
     const pieces: Piece[] = ["try", this.#block(node.block)];
     if (node.handler) {
       const { param, body } = node.handler as Node;
       const names = boundNames(param, new Set());
       pieces.push(
         this.#scoped([names], (): Piece => {
-          if (param === null) return [`catch(${$}e){${$}.c(${$}e);`, this.#block(body), "}"];
-          if (param.type === "Identifier") return [`catch(${param.name})`, this.#block(body, `${$}.c(${param.name});`)];
-          return [`catch(${$}e){${$}.c(${$}e);let `, this.#target(param), `=${$}e;`, this.#block(body), "}"];
+          if (param === null) return [`catch(${$}e){${here}.c(${$}e);`, this.#block(body), "}"];
+          if (param.type === "Identifier")
+            return [`catch(${param.name})`, this.#block(body, `${here}.c(${param.name});`)];
+          return [`catch(${$}e){${here}.c(${$}e);let `, this.#target(param), `=${$}e;`, this.#block(body), "}"];
         }),
       );
     }
-    if (node.finalizer) pieces.push("finally", this.#block(node.finalizer, `${$}.e();`));
+    if (node.finalizer) pieces.push("finally", this.#block(node.finalizer, `${here}.e();`));
     return pieces;
   }
 
@@ -420,7 +425,8 @@ export class Rewriter {
       case "AwaitExpression":
         if (this.#fn.mode === "plain") return this.#generic(node);
         return [
-          `(${this.#fn.mode === "twin" ? `${$}a=1,` : ""}${$}.r(await ${$}co.wait(`,
+          { at: node.start },
+          `(${this.#fn.mode === "twin" ? `${$}a=1,` : ""}${$}h.r(await ${$}co.wait(`,
           this.#expression(node.argument),
           ")))",
         ];
@@ -613,7 +619,9 @@ export class Rewriter {
     const pieces: Piece[] = [];
     for (const node of nodes) {
       if (pieces.length > 0) pieces.push(",");
-      pieces.push(this.#expression(node));
+      // In a tagged template it needs no parentheses.
+      if (node.type === "SequenceExpression") pieces.push("(", this.#expression(node), ")");
+      else pieces.push(this.#expression(node));
     }
     return pieces;
   }
@@ -629,12 +637,12 @@ export class Rewriter {
     const call: Piece = many
       ? [`${$}cm(`, callee, ",[", ...given, "])"]
       : [`${$}c${count}(`, callee, given.length > 0 ? "," : "", ...given, ")"];
-    return ["(", { at }, call, this.#taken()];
+    return ["(", { at }, call, { at }, this.#taken()];
   }
 
   #taken(): string {
     const $ = this.#p;
-    return this.#fn.mode === "twin" ? `?${$}u():(${$}a=1,${$}.r(await ${$}p())))` : `?${$}u():${$}.r(await ${$}p()))`;
+    return this.#fn.mode === "twin" ? `?${$}u():(${$}a=1,${$}h.r(await ${$}p())))` : `?${$}u():${$}h.r(await ${$}p()))`;
   }
 
   #call(node: Node): Piece {
@@ -975,11 +983,19 @@ export class Rewriter {
         const inside: Piece = [`;try{${this.#fuel()}`, ...prologue, `${$}b:{`, body, `}}catch(${$}e){`];
         if (!node.async)
           return [
-            ...[head, "{", directives, newTarget, `let ${$}a=0,${$}v`, this.#temps(), inside],
+            ...[head, "{", directives, newTarget, `let ${$}a=0,${$}v,${$}h=${$}S.thread`, this.#temps(), inside],
             `if(${$}a)throw ${$}e;${$}S.value=${$}e;${$}S.completed=2;return}return ${$}a?[${$}v]:${$}k(${$}v)}`,
           ];
         return [
-          ...[head, "{", directives, newTarget, `return ${$}as(async(${$}co)=>{let ${$}v`, this.#temps(), inside],
+          ...[
+            head,
+            "{",
+            directives,
+            newTarget,
+            `return ${$}as(async(${$}co)=>{let ${$}v,${$}h=${$}S.thread`,
+            this.#temps(),
+            inside,
+          ],
           `return ${$}co.fail(${$}e)}${$}co.done(${$}v)})}`,
         ];
       }),
@@ -998,7 +1014,7 @@ export class Rewriter {
       !(member.computed && this.#fn.mode === "plain");
     const privates = new Set<string>();
     for (const member of members)
-      if (hasTwin(member) && member.key.type === "PrivateIdentifier" && !member.static) privates.add(member.key.name);
+      if (hasTwin(member) && member.key.type === "PrivateIdentifier") privates.add(member.key.name);
     const temps = this.#fn.temps;
     const outer = this.#fn;
     // Class code is strict.
@@ -1031,16 +1047,12 @@ export class Rewriter {
         const params = this.#placeholders(member.value);
         const marker = this.#marker(member);
         const isStatic = member.static ? "static " : "";
-        if (isPrivate && member.static) {
-          // Nothing outside can reach it: it blocks.
-          pieces.push(this.#plainMember(member));
-          continue;
-        }
         if (isPrivate) {
           const hidden = `#${member.key.name}${$}t`;
           pieces.push(
             HIDDEN,
-            `#${member.key.name}(${params}){${marker}return ${$}s(this.${hidden},this,arguments)}`,
+            `${isStatic}#${member.key.name}(${params}){${marker}return ${$}s(this.${hidden},this,arguments)}`,
+            isStatic,
             this.#twin(member.value, undefined, hidden),
           );
           continue;

@@ -106,6 +106,9 @@ export function parseSourceFile(path: string, text: string, globals: ReadonlySet
   };
 }
 
+/** Characters of a source line that a message shows. */
+const LINE_LIMIT = 160;
+
 export function syntaxError(
   path: string,
   lines: Lines,
@@ -113,9 +116,12 @@ export function syntaxError(
   line: number,
   column: number,
 ): ScriptSyntaxError {
-  const source = lines.line(line);
   const head = `${path}:${line}:${column}: ${message}`;
-  const caret = `${source.slice(0, column - 1).replace(/[^\t]/g, " ")}^`;
+  // Of a minified file only what is around.
+  const whole = lines.line(line);
+  const from = whole.length > LINE_LIMIT ? Math.max(0, column - 1 - LINE_LIMIT / 2) : 0;
+  const source = whole.slice(from, from + LINE_LIMIT);
+  const caret = `${source.slice(0, column - 1 - from).replace(/[^\t]/g, " ")}^`;
   return new ScriptSyntaxError(`${head}\n  ${source}\n  ${caret}`, path, line, column);
 }
 
@@ -165,7 +171,7 @@ function parseProgram(
   const asCommon: Options = { ...OPTIONS, sourceType: "script", allowReturnOutsideFunction: true };
   const first = isCommon ? undefined : tryParse(asModule);
   if (first !== undefined && !(first instanceof SyntaxError)) {
-    if (/\.m[jt]s$/.test(path) || isModule(first) || !/\b(require|module|exports)\b/.test(code)) {
+    if (/\.m[jt]s$/.test(path) || isModule(first, code) || !/\b(require|module|exports)\b/.test(code)) {
       return { program: first, kind: "module" };
     }
   }
@@ -195,7 +201,7 @@ function remarkAt(code: string, at: number): number | undefined {
   return match === null ? undefined : lineStart + match.index + match[1]!.length;
 }
 
-function isModule(program: Node): boolean {
+function isModule(program: Node, code: string): boolean {
   const usesMeta = (node: Node): boolean =>
     (node.type === "MetaProperty" && node.meta.name === "import") || childrenOf(node).some(usesMeta);
   const awaits = (node: Node): boolean =>
@@ -204,7 +210,7 @@ function isModule(program: Node): boolean {
   return (
     program.body.some((statement: Node) => /^(Import|Export)/.test(statement.type)) ||
     awaits(program) ||
-    usesMeta(program)
+    (code.includes("import.meta") && usesMeta(program))
   );
 }
 

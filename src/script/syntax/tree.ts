@@ -59,17 +59,30 @@ type Fields = Record<Field, any>;
 const isNode = (value: unknown): value is Node =>
   typeof value === "object" && value !== null && typeof (value as { type?: unknown }).type === "string";
 
+/** Kept on the node itself: trees are walked many times, and a WeakMap of them is slow to collect. */
+const CHILDREN = Symbol("children");
+
 /** The child nodes in the order of the source. */
-export function childrenOf(node: Node): Node[] {
+export function childrenOf(node: Node): readonly Node[] {
+  const kept = node as { [CHILDREN]?: readonly Node[] };
+  kept[CHILDREN] ??= findChildren(node);
+  return kept[CHILDREN];
+}
+
+function findChildren(node: Node): readonly Node[] {
   const children: Node[] = [];
   for (const key in node) {
-    if (key === "type") continue;
+    if (key === "type" || key === "start" || key === "end") continue;
     const value: unknown = node[key as keyof Node];
     if (Array.isArray(value)) {
       for (const element of value) if (isNode(element)) children.push(element);
     } else if (isNode(value)) children.push(value);
   }
-  return children.sort((left, right) => left.start - right.start);
+  // Mostly in order already.
+  for (let index = 1; index < children.length; index++)
+    if (children[index]!.start < children[index - 1]!.start)
+      return children.sort((left, right) => left.start - right.start);
+  return children;
 }
 
 export const isFunction = (node: Node): boolean =>

@@ -1,5 +1,6 @@
 // A real Kubernetes API server for custom resources: k8s.io/apiextensions-apiserver (the part of kube-apiserver that serves
-// CustomResourceDefinitions and their objects), over etcd, both in this process. Prints `ready URL TOKEN`.
+// CustomResourceDefinitions and their objects), over etcd, both in this process. Prints `ready URL TOKEN`, and writes it to
+// the file `ready`.
 //
 //	sender FOLDER
 package main
@@ -64,7 +65,9 @@ func main() {
 	must(err)
 	server, err := config.Complete().New(genericapiserver.NewEmptyDelegate())
 	must(err)
-	fmt.Printf("ready https://%s %s\n", listener.Addr(), server.GenericAPIServer.LoopbackClientConfig.BearerToken)
+	ready := fmt.Sprintf("ready https://%s %s\n", listener.Addr(), server.GenericAPIServer.LoopbackClientConfig.BearerToken)
+	must(os.WriteFile(filepath.Join(folder, "ready"), []byte(ready), 0o600))
+	fmt.Print(ready)
 	must(server.GenericAPIServer.PrepareRun().RunWithContext(ctx))
 }
 

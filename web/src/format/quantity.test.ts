@@ -6,6 +6,7 @@ import {
   formatCount,
   formatDuration,
   formatMeasure,
+  formatNumberOf,
   formatPoints,
   formatRate,
   formatRatio,
@@ -106,5 +107,7 @@ describe("quantity", () => {
     expect(measure(2, "{}")).toBe("2");
     expect(measure(20, "Cel")).toBe("20 Cel");
     expect(measure(20, "/s")).toBe("20/s");
+    expect(formatNumberOf(1, "row")).toBe("1 row");
+    expect(formatNumberOf(2345, "row")).toBe("2,345 rows");
   });
 });

@@ -117,6 +117,11 @@ export function formatMeasure(value: number | null, unit: Unit, suffix: string):
   return suffix.startsWith("/") ? number + suffix : `${number}${SPACE}${suffix}`;
 }
 
+/** 1 and "row" → "1 row", 2345 → "2,345 rows": in full, for what can be counted on the page. */
+export function formatNumberOf(count: number, word: string): string {
+  return `${count.toLocaleString("en-US")} ${count === 1 ? word : pluralOf(word)}`;
+}
+
 /** English plurals as far as units need them; what is no plain lower-case word stays. */
 function pluralOf(word: string): string {
   if (!/^[a-z]{3,}$/.test(word)) return word;

@@ -53,7 +53,10 @@ export function incrementsOf(unit: Unit): number[] {
 
 /** Marks of one axis, all in the same unit of time where they are rates. */
 export function axisText(marks: readonly number[], unit: Unit, suffix: string): string[] {
-  if (unit === "per-second" && Math.max(...marks) >= 1) return marks.map((mark) => `${formatCount(mark)}/s`);
+  if (unit === "per-second")
+    return Math.max(...marks) >= 1
+      ? marks.map((mark) => (mark === 0 ? "0" : `${formatCount(mark)}/s`))
+      : marks.map((mark) => (mark === 0 ? "0" : formatMeasure(mark, unit, suffix)));
   return marks.map((mark) => formatMeasure(mark, unit, suffix));
 }
 

@@ -135,11 +135,17 @@ function record(
   const { timings } = answer;
   const duration = timings.sending + timings.waiting + timings.receiving;
   const endUnixMs = answer.startUnixMs + timings.blocked + duration;
-  addSamples(host.samples, run.metrics, tags, timings, endUnixMs, isGood === undefined ? undefined : !isGood);
+  addSamples(
+    host.samples,
+    run.metrics,
+    tags,
+    timings,
+    endUnixMs,
+    isGood === undefined ? undefined : !isGood,
+    prepared.traceparent === undefined ? undefined : traceIdOf(prepared.traceparent),
+  );
   if (answer.bytesSent > 0) host.samples.add(run.metrics.dataSent, host.tags, answer.bytesSent, endUnixMs);
   if (answer.bytesReceived > 0) host.samples.add(run.metrics.dataReceived, host.tags, answer.bytesReceived, endUnixMs);
-  if (prepared.traceparent !== undefined)
-    run.traces?.ended(user, traceIdOf(prepared.traceparent), run.metrics.duration, tags, duration, endUnixMs);
 }
 
 /** What `--http-debug` shows of each request and response. */

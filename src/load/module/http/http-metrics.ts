@@ -33,7 +33,7 @@ export function defineHttpMetrics(metrics: Metrics): HttpMetrics {
   };
 }
 
-/** Adds a request's samples. `failed` undefined: nobody asked whether the response was expected. */
+/** Adds a request's samples. `failed` undefined: nobody asked whether the response was expected. `traceId`: of the trace that the request started. */
 export function addSamples(
   samples: Samples,
   metrics: HttpMetrics,
@@ -41,9 +41,10 @@ export function addSamples(
   timings: HttpTimings,
   endUnixMs: number,
   failed: boolean | undefined,
+  traceId: string | undefined,
 ): void {
   samples.add(metrics.requests, tags, 1, endUnixMs);
-  samples.add(metrics.duration, tags, timings.sending + timings.waiting + timings.receiving, endUnixMs);
+  samples.add(metrics.duration, tags, timings.sending + timings.waiting + timings.receiving, endUnixMs, traceId);
   samples.add(metrics.blocked, tags, timings.blocked, endUnixMs);
   samples.add(metrics.connecting, tags, timings.connecting, endUnixMs);
   samples.add(metrics.tlsHandshaking, tags, timings.tlsHandshaking, endUnixMs);

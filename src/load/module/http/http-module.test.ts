@@ -209,22 +209,23 @@ describe("requests", () => {
 
   it("carries a trace context of its own with each request", async () => {
     const url = await serve(echo);
-    const ended: { traceId: string; duration: number }[] = [];
-    const { value } = await runScript(
+    const { value, samples } = await runScript(
       `return [http.get(URL_).json("headers.traceparent"), http.get(URL_).json("headers.traceparent")];`,
       url,
       {},
       (user) =>
         traceRequests(user.host, {
-          wants: () => true,
-          ended: (_user, traceId, _metric, _tags, duration) => ended.push({ traceId, duration }),
+          wants: (_user, place) => place.startsWith(url),
         }),
     );
     const [first, second] = value as string[];
     expect(first).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
     expect(second).not.toBe(first);
-    expect(ended.map(({ traceId }) => traceId)).toEqual([first!.slice(3, 35), second!.slice(3, 35)]);
-    expect(ended[0]!.duration).toBeGreaterThan(0);
+    const traced = samples.filter(({ traceId }) => traceId !== undefined);
+    expect(traced.map(({ metric, traceId }) => [metric, traceId])).toEqual([
+      ["http_req_duration", first!.slice(3, 35)],
+      ["http_req_duration", second!.slice(3, 35)],
+    ]);
   });
 });
 

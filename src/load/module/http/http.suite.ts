@@ -69,6 +69,7 @@ export interface Sample {
   readonly tags: Readonly<Record<string, string>>;
   readonly value: number;
   readonly unixMs: number;
+  readonly traceId: string | undefined;
 }
 
 class Recorded implements Metrics, Samples, TagSets {
@@ -106,8 +107,8 @@ class Recorded implements Metrics, Samples, TagSets {
   get(set: number, key: string): string | undefined {
     return this.#sets[set]![key];
   }
-  add(metric: number, tags: number, value: number, unixMs: number): void {
-    this.samples.push({ metric: this.#metrics[metric]!.name, tags: this.#sets[tags]!, value, unixMs });
+  add(metric: number, tags: number, value: number, unixMs: number, traceId?: string): void {
+    this.samples.push({ metric: this.#metrics[metric]!.name, tags: this.#sets[tags]!, value, unixMs, traceId });
   }
 }
 

@@ -2,14 +2,12 @@ import { randomFillSync } from "node:crypto";
 import type { LoadUser } from "../../load-user.ts";
 
 /**
- * Trace context of requests (W3C Trace Context, version 00): each request starts a trace of its own, sampled, whose id is
- * offered with the request's duration as an exemplar. Who runs a load test installs one for each run with `traceRequests`.
+ * Trace context of requests (W3C Trace Context, version 00): each request starts a trace of its own, sampled, whose id goes
+ * with the sample of the request's duration. Who runs a load test says which requests with `traceRequests`.
  */
 export interface RequestTraces {
   /** False: this request carries no trace context (sampled out, another host …). */
   wants(user: LoadUser, url: string): boolean;
-  /** A request ended: the trace id is 32 hexadecimal digits; metric and tags are those of its http_req_duration sample. */
-  ended(user: LoadUser, traceId: string, metric: number, tags: number, durationMs: number, endUnixMs: number): void;
 }
 
 /** Random bytes are drawn many at a time: asking for 24 costs as much as asking for thousands. */

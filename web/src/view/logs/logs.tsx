@@ -1,6 +1,7 @@
 import { type ReactElement, useCallback, useMemo, useRef, useState } from "react";
 import type { Logs as Answer, Fields, Histogram } from "../../../../src/api/contract/shapes.ts";
 import { plainText } from "../../format/hostile.ts";
+import { formatNumberOf } from "../../format/quantity.ts";
 import { PALETTES } from "../../look/palette.ts";
 import { useServiceColours } from "../../look/service-colour.ts";
 import { Answer as AnswerStates, FailureNote, SkeletonBlock, StatisticsLine } from "../../part/answer.tsx";
@@ -307,7 +308,8 @@ function Lines({
                   </span>
                 )}
                 <span className="secondary small">
-                  {rows.length.toLocaleString("en-US")} lines{lines.hasNextPage ? " so far" : ""}
+                  {formatNumberOf(rows.length, "line")}
+                  {lines.hasNextPage ? " so far" : ""}
                 </span>
                 <span className="grow" />
                 <StatisticsLine

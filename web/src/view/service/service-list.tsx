@@ -1,6 +1,6 @@
 import { type ReactElement, useMemo } from "react";
 import type { Services as Answer, ServiceRow } from "../../../../src/api/contract/shapes.ts";
-import { exact, formatChange, formatDuration, formatRate, formatRatio } from "../../format/quantity.ts";
+import { exact, formatChange, formatDuration, formatNumberOf, formatRate, formatRatio } from "../../format/quantity.ts";
 import { useServiceColours } from "../../look/service-colour.ts";
 import { Answer as AnswerStates, StatisticsLine } from "../../part/answer.tsx";
 import { type Column, DataTable } from "../../part/data-table.tsx";
@@ -193,7 +193,7 @@ function ServiceTable({ question }: { readonly question: Question }): ReactEleme
               memory="services"
             />
             <div className="view-foot">
-              <span className="secondary small">{data.services.length} services</span>
+              <span className="secondary small">{formatNumberOf(data.services.length, "service")}</span>
               <span className="grow" />
               <StatisticsLine statistics={data.statistics} busy={services.isFetching} />
             </div>

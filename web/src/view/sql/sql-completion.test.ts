@@ -64,6 +64,8 @@ describe("completion of SQL", () => {
   it("offers attribute keys in quotes, and closes them", () => {
     expect(at("SELECT attributes['| FROM spans")).toEqual(["http.route", "it's"]);
     expect(at("SELECT resource_attributes['ho|'] FROM spans")).toEqual(["host.name"]);
+    expect(completeSql("SELECT attributes['ht'] FROM spans", 21, KNOWN, false)).toMatchObject({ from: 19, behind: 2 });
+    expect(completeSql("SELECT attributes['ht' FROM spans", 21, KNOWN, false)).toMatchObject({ from: 19, behind: 1 });
     const open = completeSql("SELECT attributes['", 19, KNOWN, false);
     expect(open?.options.map(({ apply }) => apply)).toEqual(["http.route']", "it\\'s']"]);
   });

@@ -19,6 +19,8 @@ export interface SqlOption {
 export interface SqlCompletion {
   /** Where the text begins that an option replaces, as characters from the start. */
   readonly from: number;
+  /** How many characters behind the place asked about it replaces as well. */
+  readonly behind?: number;
   readonly options: readonly SqlOption[];
 }
 
@@ -52,7 +54,7 @@ export function completeSql(text: string, at: number, known: SqlKnown, asked: bo
   if (under !== undefined && isBlank(under.text) && !/^\s/.test(under.text)) return null;
   if (under?.text.startsWith("'") === true) {
     const closed = under.text.length > 1 && under.text.endsWith("'") && at === under.from + under.text.length;
-    return closed ? null : keysAt(under, before, known.fields);
+    return closed ? null : keysAt(text, at, under, before, known.fields);
   }
   const word = under !== undefined && WORD.test(under.text) ? under : undefined;
   const from = word?.from ?? at;
@@ -168,14 +170,23 @@ function tablesOf(tokens: readonly Token[], schema: SqlSchema): ReadonlyMap<stri
 }
 
 /** Within `attributes['` the keys that rows have. */
-function keysAt(string: Token, before: readonly Token[], fields: readonly string[]): SqlCompletion | null {
+function keysAt(
+  text: string,
+  at: number,
+  string: Token,
+  before: readonly Token[],
+  fields: readonly string[],
+): SqlCompletion | null {
   if (before.at(-1)?.text !== "[") return null;
   const map = before.at(-2)?.text;
   const prefix = map === "attributes" ? "attributes." : map === "resource_attributes" ? "resource." : null;
   if (prefix === null) return null;
   const closed = string.text.length > 1 && string.text.endsWith("'");
+  const end = string.from + string.text.length;
   return {
     from: string.from + 1,
+    // Up to and with the quote and bracket that an editor closes by itself, so that typing goes on behind them.
+    ...(closed ? { behind: (text[end] === "]" ? end + 1 : end) - at } : {}),
     options: fields
       .filter((field) => field.startsWith(prefix))
       .slice(0, MOST_KEYS)
@@ -184,7 +195,7 @@ function keysAt(string: Token, before: readonly Token[], fields: readonly string
         const written = key.replaceAll("\\", "\\\\").replaceAll("'", "\\'");
         return {
           label: key,
-          apply: closed ? written : `${written}']`,
+          apply: `${written}']`,
           detail: "",
           kind: "key",
           boost: Math.max(0, 99 - i),

@@ -4,11 +4,13 @@ import {
   closeBrackets,
   closeBracketsKeymap,
   completionKeymap,
+  insertCompletionText,
+  pickedCompletion,
 } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { SQLDialect } from "@codemirror/lang-sql";
 import { bracketMatching, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
-import { Compartment, EditorState, type Extension, Prec } from "@codemirror/state";
+import { Compartment, EditorState, type Extension, Prec, type Transaction } from "@codemirror/state";
 import { drawSelection, EditorView, keymap, placeholder } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { type ReactElement, useEffect, useRef } from "react";
@@ -17,7 +19,8 @@ import { completeSql, SQL_KEYWORDS, type SqlKnown } from "./sql-completion.ts";
 export interface SqlEditorProps {
   readonly text: string;
   readonly onChange: (text: string) => void;
-  readonly onRun: () => void;
+  /** With what stands in the editor at that moment, which `text` may lag behind. */
+  readonly onRun: (text: string) => void;
   /** What completion may offer; undefined until it is known. */
   readonly known: SqlKnown | undefined;
   /** Character the server named as wrong, or null. */
@@ -32,6 +35,8 @@ export function SqlEditor({ text, onChange, onRun, known, errorAt }: SqlEditorPr
   const host = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(null);
   const language = useRef(new Compartment());
+  /** Texts that `onChange` was told of and that may not yet have come back as `text`. */
+  const told = useRef<string[]>([]);
   const latest = useRef({ onChange, onRun, known });
   latest.current = { onChange, onRun, known };
 
@@ -62,8 +67,8 @@ export function SqlEditor({ text, onChange, onRun, known, errorAt }: SqlEditorPr
             keymap.of([
               {
                 key: "Mod-Enter",
-                run: () => {
-                  latest.current.onRun();
+                run: ({ state }) => {
+                  latest.current.onRun(state.doc.toString());
                   return true;
                 },
               },
@@ -81,7 +86,10 @@ export function SqlEditor({ text, onChange, onRun, known, errorAt }: SqlEditorPr
           language.current.of(languageOf(known?.schema.functions)),
           EditorView.domEventHandlers({ beforeinput: replaceSelected }),
           EditorView.updateListener.of((update) => {
-            if (update.docChanged) latest.current.onChange(update.state.doc.toString());
+            if (!update.docChanged) return;
+            const next = update.state.doc.toString();
+            told.current.push(next);
+            latest.current.onChange(next);
           }),
         ],
       }),
@@ -96,7 +104,11 @@ export function SqlEditor({ text, onChange, onRun, known, errorAt }: SqlEditorPr
   const functions = known?.schema.functions;
   useEffect(() => {
     const editor = view.current;
-    if (editor !== null && editor.state.doc.toString() !== text)
+    if (editor === null) return;
+    // What the editor itself said comes back late while one types on; only what others say is taken in.
+    const own = told.current.lastIndexOf(text);
+    told.current = own < 0 ? [] : told.current.slice(own);
+    if (own < 0 && editor.state.doc.toString() !== text)
       editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: text } });
   }, [text]);
   useEffect(() => {
@@ -118,11 +130,34 @@ export function SqlEditor({ text, onChange, onRun, known, errorAt }: SqlEditorPr
  * be wrapped in an element with a style of its own, which the page's policy refuses, loudly.
  */
 function replaceSelected(event: InputEvent, editor: EditorView): boolean {
-  if (event.inputType !== "insertText" || event.data === null || editor.state.selection.main.empty) return false;
-  if (event.isComposing || editor.composing) return false;
+  if (event.inputType !== "insertText" || event.data === null || event.isComposing || editor.composing) return false;
+  const [from, to] = selectedInPage(editor);
+  if (from >= to) return false;
   event.preventDefault();
-  editor.dispatch(editor.state.replaceSelection(event.data), { userEvent: "input.type", scrollIntoView: true });
+  const { data } = event;
+  const replace = (): Transaction =>
+    editor.state.update({
+      changes: { from, to, insert: data },
+      selection: { anchor: from + data.length },
+      userEvent: "input.type",
+      scrollIntoView: true,
+    });
+  // Others come first, as they would otherwise: a quote typed over a selection goes around it.
+  const taken = editor.state.facet(EditorView.inputHandler).some((handle) => handle(editor, from, to, data, replace));
+  if (!taken) editor.dispatch(replace());
   return true;
+}
+
+/** What the browser is about to replace: the editor may hear of a new selection only after that. */
+function selectedInPage(editor: EditorView): readonly [from: number, to: number] {
+  const root = editor.root as Document & { readonly getSelection?: () => Selection | null };
+  const selection = root.getSelection?.() ?? document.getSelection();
+  const { anchorNode, focusNode } = selection ?? {};
+  if (selection == null || anchorNode == null || focusNode == null || !editor.contentDOM.contains(anchorNode))
+    return [editor.state.selection.main.from, editor.state.selection.main.to];
+  const anchor = editor.posAtDOM(anchorNode, selection.anchorOffset);
+  const focus = editor.contentDOM.contains(focusNode) ? editor.posAtDOM(focusNode, selection.focusOffset) : anchor;
+  return anchor < focus ? [anchor, focus] : [focus, anchor];
 }
 
 const TYPES = {
@@ -141,7 +176,14 @@ function completion(latest: { readonly current: { readonly known: SqlKnown | und
     if (found === null) return null;
     return {
       from: found.from,
-      options: found.options.map(({ kind, ...option }) => ({ ...option, type: TYPES[kind] })),
+      options: found.options.map(({ kind, ...option }) => ({
+        ...option,
+        type: TYPES[kind],
+        apply: (editor, chosen, from, to) => {
+          const text = insertCompletionText(editor.state, option.apply ?? option.label, from, to + (found.behind ?? 0));
+          editor.dispatch(text, { annotations: pickedCompletion.of(chosen) });
+        },
+      })),
       validFor: /^[\w.]*$/,
     };
   };

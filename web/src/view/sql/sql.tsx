@@ -1,6 +1,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { lazy, type ReactElement, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Fields, SqlSchema } from "../../../../src/api/contract/shapes.ts";
+import { formatNumberOf } from "../../format/quantity.ts";
 import { PALETTES } from "../../look/palette.ts";
 import { FailureNote, Later, SkeletonRows, StatisticsLine } from "../../part/answer.tsx";
 import { type Column, DataTable } from "../../part/data-table.tsx";
@@ -75,18 +76,22 @@ export function Sql(): ReactElement {
         : { kind: "rows", result: readResult(answer, response.headers.get("x-traceo-statistics")) };
     },
   });
+  const shown = useRef<string>(undefined);
   const { mutate } = run;
   const ask = useCallback(
-    (explain: boolean) => {
-      const sql = text.trim().replace(/;\s*$/, "");
+    (explain: boolean, statement: string) => {
+      const sql = statement.trim().replace(/;\s*$/, "");
       if (sql === "") return;
-      if (!explain) change({ sql });
+      if (!explain) {
+        // It runs here: the address that comes back must not run it once more.
+        shown.current = sql;
+        change({ sql });
+      }
       mutate({ sql, explain });
     },
-    [text, change, mutate],
+    [change, mutate],
   );
   // A link with a statement shows its answer; Back and Forward bring text and answer along.
-  const shown = useRef<string>(undefined);
   useEffect(() => {
     if (address.sql === undefined || shown.current === address.sql) return;
     const first = shown.current === undefined;
@@ -106,16 +111,16 @@ export function Sql(): ReactElement {
       <SqlEditor
         text={text}
         onChange={setText}
-        onRun={() => ask(false)}
+        onRun={(statement) => ask(false, statement)}
         known={known}
         errorAt={failure?.problem.position ?? null}
       />
       <div className="toolbar">
-        <button type="button" className="button primary" onClick={() => ask(false)} disabled={run.isPending}>
+        <button type="button" className="button primary" onClick={() => ask(false, text)} disabled={run.isPending}>
           <Icon name="play" size={14} /> Run
         </button>
         <span className="faint small wide-only">{/Mac/.test(navigator.userAgent) ? "⌘↵" : "Ctrl ↵"}</span>
-        <button type="button" className="button" onClick={() => ask(true)} disabled={run.isPending}>
+        <button type="button" className="button" onClick={() => ask(true, text)} disabled={run.isPending}>
           <Icon name="explain" size={14} /> Explain
         </button>
         {run.isPending && (
@@ -128,7 +133,7 @@ export function Sql(): ReactElement {
         <span className="grow" />
         {run.data?.kind === "rows" && <StatisticsLine statistics={run.data.result.statistics} busy={run.isPending} />}
       </div>
-      {run.isError && !cancelled && <FailureNote error={run.error} retry={() => ask(false)} />}
+      {run.isError && !cancelled && <FailureNote error={run.error} retry={() => ask(false, text)} />}
       {cancelled && <Empty icon="close" title="Cancelled" />}
       {run.isPending && (
         <Later>
@@ -181,7 +186,7 @@ function Result({ result }: { readonly result: SqlResult }): ReactElement {
   return (
     <>
       <div className="toolbar list-bar">
-        <span className="secondary">{result.rows.length.toLocaleString("en-US")} rows</span>
+        <span className="secondary">{formatNumberOf(result.rows.length, "row")}</span>
         {chart !== null && (
           <button type="button" className="button small" aria-pressed={asChart} onClick={() => setAsChart(!asChart)}>
             <Icon name="metrics" size={14} /> Chart

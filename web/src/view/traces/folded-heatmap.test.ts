@@ -42,6 +42,15 @@ describe("folded heatmap", () => {
     expect(map.boundsNs.at(-1)).toBe(1000 * 2 ** 20);
   });
 
+  it("puts neighbours together where rows would be too low", () => {
+    const map = foldHeatmap(mapOf(dense(100)));
+    expect(map).toMatchObject({ rows: 34, below: 1, above: 1 });
+    expect(map.counts.slice(0, 2)).toEqual([3000, 3000]);
+    expect(map.counts.at(-1)).toBe(1000);
+    expect(map.boundsNs).toHaveLength(35);
+    expect([map.boundsNs[1], map.boundsNs[34]]).toEqual([1000 * 2 ** 3, 1000 * 2 ** 100]);
+  });
+
   it("keeps every span", () => {
     const map = foldHeatmap(mapOf([1, ...none(9), ...dense(10), ...none(9), 1]));
     expect(map).toMatchObject({ below: 4, above: 4 });

@@ -1,7 +1,7 @@
 import type { Heatmap } from "../../../../src/api/contract/shapes.ts";
 
 /**
- * A heatmap as it is shown: far-off rows with hardly a span in them are one row at its edge, drawn as a band of several rows'
+ * A heatmap as it is shown: no more rows than one can see, and far-off rows with hardly a span in them are one row at its edge, drawn as a band of several rows'
  * height and hatched, since its range is longer than that of the others. Row 0 and the last row are those bands.
  */
 export interface ShownHeatmap extends Heatmap {
@@ -12,6 +12,8 @@ export interface ShownHeatmap extends Heatmap {
 }
 
 const BAND = 4;
+/** More rows than this are too low to be seen in, so that neighbours are put together. */
+const MOST_ROWS = 48;
 /** Fast spans are many and mean little; slow ones are few and what one looks for, so that they are hardly ever put together. */
 const MOST_BELOW = 0.01;
 const MOST_ABOVE = 0.0005;
@@ -29,15 +31,15 @@ export function foldHeatmap(map: Heatmap): ShownHeatmap {
   const least = Math.ceil(rows * LEAST_ROWS) + BAND;
   const low = outermost(perRow, total * MOST_BELOW, least);
   const high = rows - outermost(perRow.toReversed(), total * MOST_ABOVE, least);
-  if (low === 0 && high === rows) return { ...map, below: 1, above: 1 };
-  const kept = high - low;
+  const group = Math.max(1, Math.ceil((high - low) / MOST_ROWS));
+  const kept = Math.ceil((high - low) / group);
   const first = low > 0 ? 1 : 0;
   const shownRows = kept + first + (high < rows ? 1 : 0);
   const fold = (values: readonly number[]): number[] => {
     const folded = new Array<number>(columns * shownRows).fill(0);
     for (let x = 0; x < columns; x++)
       for (let y = 0; y < rows; y++) {
-        const row = y < low ? 0 : Math.min(y, high) - low + first;
+        const row = y < low ? 0 : y >= high ? shownRows - 1 : Math.floor((y - low) / group) + first;
         folded[x * shownRows + row]! += values[x * rows + y] ?? 0;
       }
     return folded;
@@ -47,7 +49,8 @@ export function foldHeatmap(map: Heatmap): ShownHeatmap {
     rows: shownRows,
     boundsNs: [
       ...(low > 0 ? [map.boundsNs[0]!] : []),
-      ...map.boundsNs.slice(low, high + 1),
+      ...Array.from({ length: kept }, (_, row) => map.boundsNs[low + row * group]!),
+      map.boundsNs[high]!,
       ...(high < rows ? [map.boundsNs[rows]!] : []),
     ],
     counts: fold(map.counts),

@@ -8,9 +8,7 @@ import { lineOf, linesOf, rowAt, type ShownHeatmap } from "./folded-heatmap.ts";
 export function paintHeatmap(map: ShownHeatmap, scale: readonly string[], pixels: Uint8ClampedArray): void {
   const { columns, rows, counts } = map;
   const lines = linesOf(map);
-  let most = 1;
-  for (const count of counts) if (count > most) most = count;
-  const top = Math.log1p(most);
+  const top = Math.log1p(scaleTop(counts));
   const steps = Array.from({ length: 256 }, (_, i) => scaleColour(scale, i / 255));
   for (let x = 0; x < columns; x++)
     for (let line = 0; line < lines; line++) {
@@ -27,6 +25,15 @@ export function paintHeatmap(map: ShownHeatmap, scale: readonly string[], pixels
       pixels[at + 2] = b;
       pixels[at + 3] = 255;
     }
+}
+
+const LEAST_TOP = 8;
+
+/** The count at the scale's upper end. A map of lone spans must not look like one of crowds. */
+export function scaleTop(counts: readonly number[]): number {
+  let most = LEAST_TOP;
+  for (const count of counts) if (count > most) most = count;
+  return most;
 }
 
 export interface Cell {

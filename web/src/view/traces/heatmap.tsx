@@ -1,4 +1,4 @@
-import { type PointerEvent, type ReactElement, useEffect, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, type PointerEvent, type ReactElement, useEffect, useMemo, useRef, useState } from "react";
 import type { Heatmap as Answer } from "../../../../src/api/contract/shapes.ts";
 import { formatMinute, formatTick, type Zone } from "../../format/clock-time.ts";
 import { formatCount, formatDuration, formatRatio } from "../../format/quantity.ts";
@@ -18,6 +18,13 @@ export interface HeatmapProps {
 }
 
 const TIME_TICKS = 6;
+const STRIDE = 10;
+const MOVES: Readonly<Record<string, readonly [columns: number, rows: number]>> = {
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowUp: [0, 1],
+  ArrowDown: [0, -1],
+};
 
 /** Time across, duration upward (log), count as shade, cells with errors outlined. Drag selects; Shift-drag zooms in time. */
 export function Heatmap({ map: whole, zone, nowMs, selection, onSelect, onZoom }: HeatmapProps): ReactElement {
@@ -26,6 +33,9 @@ export function Heatmap({ map: whole, zone, nowMs, selection, onSelect, onZoom }
   const theme = useTheme();
   const [drag, setDrag] = useState<{ from: Cell; to: Cell; zoom: boolean } | null>(null);
   const [hover, setHover] = useState<{ cell: Cell; x: number; y: number } | null>(null);
+
+  /** Where the keyboard is, and from where it extends. */
+  const [cursor, setCursor] = useState<{ at: Cell; from: Cell } | null>(null);
 
   useEffect(() => {
     const context = canvas.current?.getContext("2d");
@@ -47,9 +57,11 @@ export function Heatmap({ map: whole, zone, nowMs, selection, onSelect, onZoom }
   const region =
     drag !== null
       ? { kind: "region" as const, ...regionOf(map, drag.from, drag.to) }
-      : selection?.kind === "region"
-        ? selection
-        : null;
+      : cursor !== null
+        ? { kind: "region" as const, ...regionOf(map, cursor.from, cursor.at) }
+        : selection?.kind === "region"
+          ? selection
+          : null;
   const place = region === null ? null : placeOf(map, drag?.zoom ? { ...region, lowNs: null, highNs: null } : region);
 
   const cellOf = (event: PointerEvent): Cell => {
@@ -60,6 +72,31 @@ export function Heatmap({ map: whole, zone, nowMs, selection, onSelect, onZoom }
       (event.clientY - rect.top) / Math.max(rect.height, 1),
     );
   };
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const move = MOVES[event.key];
+    if (move !== undefined) {
+      event.preventDefault();
+      const stride = event.ctrlKey || event.metaKey ? STRIDE : 1;
+      const { at, from } = cursor ?? middleOf(map);
+      const next =
+        cursor === null
+          ? at
+          : {
+              column: Math.min(Math.max(at.column + move[0] * stride, 0), map.columns - 1),
+              row: Math.min(Math.max(at.row + move[1] * stride, 0), map.rows - 1),
+            };
+      setCursor({ at: next, from: event.shiftKey ? from : next });
+    } else if (event.key === "Enter" && cursor !== null) {
+      event.preventDefault();
+      setCursor(null);
+      onSelect({ kind: "region", ...regionOf(map, cursor.from, cursor.at) });
+    } else if (event.key === "Escape" && cursor !== null) {
+      event.preventDefault();
+      setCursor(null);
+    }
+  };
+  const spoken =
+    cursor === null ? null : { ...sumOf(map, cursor.from, cursor.at), ...regionOf(map, cursor.from, cursor.at) };
   const hovered =
     hover === null ? null : { ...sumOf(map, hover.cell, hover.cell), ...regionOf(map, hover.cell, hover.cell) };
   const bands = useMemo(() => bandsOf(map), [map]);
@@ -81,6 +118,12 @@ export function Heatmap({ map: whole, zone, nowMs, selection, onSelect, onZoom }
       </div>
       <div
         className="heatmap-plot"
+        role="application"
+        aria-label="Heatmap: arrow keys move, with Shift they extend, Enter selects, Escape leaves"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it is interactive, see its role
+        tabIndex={0}
+        onKeyDown={onKeyDown}
+        onBlur={() => setCursor(null)}
         onPointerDown={(event) => {
           if (event.button !== 0) return;
           event.currentTarget.setPointerCapture(event.pointerId);
@@ -156,6 +199,10 @@ export function Heatmap({ map: whole, zone, nowMs, selection, onSelect, onZoom }
           </div>
         )}
       </div>
+      <div className="visually-hidden" role="status">
+        {spoken !== null &&
+          `${formatCount(spoken.count)} spans${spoken.errors > 0 ? `, ${formatCount(spoken.errors)} failed` : ""}, ${formatDuration(spoken.lowNs)} to ${formatDuration(spoken.highNs)}, ${formatMinute(spoken.fromMs, zone, nowMs, true)}`}
+      </div>
       <div className="heatmap-times" aria-hidden="true">
         {timeTicks.map((ms) => (
           <span key={ms} style={{ left: `${((ms - map.startMs) / spanMs) * 100}%` }}>
@@ -165,6 +212,12 @@ export function Heatmap({ map: whole, zone, nowMs, selection, onSelect, onZoom }
       </div>
     </div>
   );
+}
+
+/** Where the keyboard begins. */
+function middleOf(map: ShownHeatmap): { readonly at: Cell; readonly from: Cell } {
+  const at = { column: Math.floor(map.columns / 2), row: Math.floor(map.rows / 2) };
+  return { at, from: at };
 }
 
 interface Band {
@@ -179,7 +232,7 @@ interface Band {
 function bandsOf(map: ShownHeatmap): readonly Band[] {
   const lines = linesOf(map);
   const band = (sign: string, row: number, boundNs: number, bottom: number, height: number): Band => ({
-    label: `${sign} ${formatDuration(boundNs)}`,
+    label: `${sign} ${formatDuration(Number(boundNs.toPrecision(2)))}`,
     title: `all from ${formatDuration(map.boundsNs[row]!)} to ${formatDuration(map.boundsNs[row + 1]!)} in one row`,
     bottom: bottom / lines,
     height: height / lines,

@@ -2,7 +2,7 @@ import { type ReactElement, useCallback, useMemo } from "react";
 import type { TraceRow, Traces } from "../../../../src/api/contract/shapes.ts";
 import { formatAgo, msOfNano } from "../../format/clock-time.ts";
 import { plainText } from "../../format/hostile.ts";
-import { exact, formatCount, formatDuration } from "../../format/quantity.ts";
+import { exact, formatCount, formatDuration, formatNumberOf } from "../../format/quantity.ts";
 import { type ServiceColour, useServiceColours } from "../../look/service-colour.ts";
 import { Answer, StatisticsLine } from "../../part/answer.tsx";
 import { type Column, DataTable } from "../../part/data-table.tsx";
@@ -48,8 +48,8 @@ export function TraceList({
           <>
             <div className="toolbar list-bar">
               <span className="secondary">
-                {traces.hasNextPage ? "newest " : ""}
-                {rows.length.toLocaleString("en-US")} traces
+                {traces.hasNextPage ? "first " : ""}
+                {formatNumberOf(rows.length, "trace")}
               </span>
               <fieldset className="segments" aria-label="Order">
                 {(

@@ -1,6 +1,6 @@
-import { type ReactElement, useEffect } from "react";
+import { type ReactElement, useEffect, useMemo } from "react";
 import type { Heatmap as HeatmapAnswer } from "../../../../src/api/contract/shapes.ts";
-import { formatDuration } from "../../format/quantity.ts";
+import { formatCount, formatDuration } from "../../format/quantity.ts";
 import { Answer, SkeletonBlock, StatisticsLine } from "../../part/answer.tsx";
 import { FacetPanel } from "../../part/facet-panel.tsx";
 import { Icon } from "../../part/icon.tsx";
@@ -11,12 +11,13 @@ import { parseSelection, printSelection } from "../../state/address.ts";
 import { type Parameters, useChange, useQuestion } from "../../state/question.ts";
 import { Differences } from "./differences.tsx";
 import { Heatmap } from "./heatmap.tsx";
+import { scaleTop } from "./heatmap-pixels.ts";
 import { SpansBy } from "./spans-by.tsx";
 import { TraceList } from "./trace-list.tsx";
 import "./traces.css";
 
 const COLUMNS = 180;
-const ROWS = 64;
+const ROWS = 96;
 const FACETS = ["service", "name", "status"];
 
 /** Where the slow and the failed ones are, what tells them apart, and each of them. */
@@ -30,6 +31,7 @@ export function Traces(): ReactElement {
     { ...question.parameters, columns: COLUMNS, rows: ROWS },
     { enabled: group === undefined },
   );
+  const top = useMemo(() => scaleTop(map.data?.counts ?? []), [map.data]);
 
   useEffect(() => {
     if (question.address.select === undefined) return;
@@ -84,7 +86,7 @@ export function Traces(): ReactElement {
               <span className="grow" />
               {map.data !== undefined && (
                 <span className="faint heatmap-legend">
-                  few <span aria-hidden="true" className="heatmap-scale" /> many{" "}
+                  1 <span aria-hidden="true" className="heatmap-scale" /> {formatCount(top)} spans{" "}
                   <span aria-hidden="true" className="heatmap-error-sample" /> failed ·{" "}
                   {formatDuration(map.data.stepMs * 1e6)} a column
                 </span>

@@ -1,9 +1,9 @@
 import { median, medianDeviation } from "#math/robust.ts";
-import type { TimelinePoint } from "../metric/timeline.ts";
-import type { RunMetric, RunRecord } from "../run-record.ts";
-import type { MetricContents, MetricType } from "../samples.ts";
-import { humanizeValue } from "../summary/humanize.ts";
-import { percent } from "./gate.ts";
+import { percent } from "./gate/gate.ts";
+import type { TimelinePoint } from "./metric/timeline.ts";
+import type { RunMetric, RunRecord } from "./run-record.ts";
+import type { MetricContents, MetricType } from "./samples.ts";
+import { humanizeValue } from "./summary/humanize.ts";
 
 /**
  * Two runs side by side. No verdict: they ran at different times, and what drifted in between cannot be told from the version

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { TimelinePoint } from "../metric/timeline.ts";
-import type { RunRecord } from "../run-record.ts";
-import { compareRuns, comparisonText } from "./compare-runs.ts";
+import type { TimelinePoint } from "./metric/timeline.ts";
+import { compareRuns, comparisonText } from "./run-comparison.ts";
+import type { RunRecord } from "./run-record.ts";
 
 function point(index: number, factor: number): TimelinePoint {
   const p50 = factor * (10 + (index % 3) / 10);
@@ -88,7 +88,7 @@ function record(id: string, factor: number, more: Partial<RunRecord> = {}): RunR
 describe("two runs side by side", () => {
   it("tells changes from the scatter within the runs, and never a verdict", async () => {
     const text = comparisonText(compareRuns(record("a", 1), record("b", 1.5)));
-    await expect(text).toMatchFileSnapshot("golden/comparison.txt");
+    await expect(text).toMatchFileSnapshot("run-comparison.golden.txt");
   });
 
   it("marks nothing in two equal runs", () => {
