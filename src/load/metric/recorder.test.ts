@@ -109,7 +109,8 @@ describe("recorder and totals", () => {
           }
           totals.merge(recorder.drain(T));
           const sink = totals.whole(totals.registry.find("http_req_duration")!)!;
-          expect(sink.quantile(p)).toBe(percentile(values, p));
+          // Zero has a sign that sorting typed arrays heeds and sorting arrays does not.
+          expect(sink.quantile(p) + 0).toBe(percentile(values, p) + 0);
         },
       ),
     );
@@ -197,14 +198,6 @@ describe("recorder and totals", () => {
     expect(totals.foldedSamples).toBe(18);
     const folded = totals.view(totals.registry.find("http_req_duration")!, [["url", OVERFLOW_VALUE]]);
     expect(folded.sink).toMatchObject({ count: 18, sum: 90 });
-  });
-
-  it("describes the tags of an exemplar that no sample of the interval has", () => {
-    const { registry, recorder } = generator(1);
-    const totals = new Totals();
-    recorder.exemplify(METRIC.http_req_duration, registry.tags.of([["status", "503"]]), 9, T, "ab");
-    totals.merge(recorder.drain(T));
-    expect(totals.registry.tags.entries(totals.exemplars[0]!.tags)).toEqual([["status", "503"]]);
   });
 
   it("falls back to one overflow set when folding does not help", () => {

@@ -157,7 +157,7 @@ export class Recorder implements Samples {
     this.#touched[this.#touchedCount++] = at;
   }
 
-  /** Offers the trace of a sample that has been added already; the slowest of an interval are kept. */
+  /** Keeps the trace of a sample if it is among the slowest of the interval. */
   #exemplify(metric: number, tags: number, value: number, unixMs: number, traceId: string): void {
     const kept = this.#exemplars;
     if (kept.length >= this.#limits.maxExemplars) {
@@ -293,7 +293,6 @@ export class Recorder implements Samples {
       fresh.push({ id, entries: this.#registry.tags.entries(id) });
     };
     for (const id of series.tags) describe(id);
-    for (const { tags } of this.#exemplars) describe(tags);
     if (raw !== undefined) for (const id of raw.tags) describe(id);
     return fresh;
   }
