@@ -51,7 +51,7 @@ export class Recorder implements Samples {
   readonly #registry: MetricRegistry;
   readonly #options: RecorderOptions;
   readonly #limits: RecorderLimits;
-  /** By tag set, then by metric: place of the series plus 1. */
+  /** By tag set, then by metric: place of the series plus 1; negative where the series stands for this one, which was one too many. */
   readonly #places: (Int32Array | undefined)[] = [];
   #seriesCount = 0;
   #metric = new Int32Array(64);
@@ -87,7 +87,7 @@ export class Recorder implements Samples {
 
   add(metric: number, tags: number, value: number, unixMs: number, traceId?: string): void {
     const known = this.#places[tags]?.[metric];
-    const at = known !== undefined && known !== 0 ? known - 1 : this.#open(metric, tags);
+    const at = known !== undefined && known > 0 ? known - 1 : this.#open(metric, tags, known);
     const count = this.#count[at]!;
     if (count === 0) this.#touch(at);
     const kind = this.#kind[at]!;
@@ -157,7 +157,7 @@ export class Recorder implements Samples {
     this.#touched[this.#touchedCount++] = at;
   }
 
-  /** Offers the trace of a sample that has been added already; the slowest of an interval are kept. */
+  /** Keeps the trace of a sample if it is among the slowest of the interval. */
   #exemplify(metric: number, tags: number, value: number, unixMs: number, traceId: string): void {
     const kept = this.#exemplars;
     if (kept.length >= this.#limits.maxExemplars) {
@@ -170,19 +170,30 @@ export class Recorder implements Samples {
   }
 
   /** A series that was not there, or the one that stands for it when there are too many. */
-  #open(metric: number, tags: number): number {
+  #open(metric: number, tags: number, known: number | undefined): number {
+    if (known !== undefined && known < 0) {
+      this.#folded++;
+      return -known - 1;
+    }
     const { maxSeries } = this.#limits;
     if (this.#seriesCount < maxSeries || tags === OVERFLOW_SET) return this.#make(metric, tags);
     this.#folded++;
+    const at = this.#standIn(metric, tags);
+    this.#placesOf(tags, metric)[metric] = -at - 1;
+    return at;
+  }
+
+  #standIn(metric: number, tags: number): number {
+    const { maxSeries } = this.#limits;
     const sets = this.#registry.tags;
     let folded = tags;
     for (const key of ["url", "name"])
       if (sets.get(folded, key) !== undefined) folded = sets.with(folded, key, OVERFLOW_VALUE);
     const known = this.#places[folded]?.[metric];
-    if (known !== undefined && known !== 0) return known - 1;
+    if (known !== undefined && known > 0) return known - 1;
     if (folded !== tags && this.#seriesCount < maxSeries * 1.25) return this.#make(metric, folded);
     const overflow = this.#places[OVERFLOW_SET]?.[metric];
-    return overflow !== undefined && overflow !== 0 ? overflow - 1 : this.#make(metric, OVERFLOW_SET);
+    return overflow !== undefined && overflow > 0 ? overflow - 1 : this.#make(metric, OVERFLOW_SET);
   }
 
   #make(metric: number, tags: number): number {
@@ -192,6 +203,11 @@ export class Recorder implements Samples {
     this.#tags[at] = tags;
     this.#kind[at] = KIND[this.#registry.get(metric).type];
     while (metric >= this.#everMetric.length) this.#everMetric = grown(this.#everMetric, Float64Array);
+    this.#placesOf(tags, metric)[metric] = at + 1;
+    return at;
+  }
+
+  #placesOf(tags: number, metric: number): Int32Array {
     let places = this.#places[tags];
     if (places === undefined || metric >= places.length) {
       const wider = new Int32Array(Math.max(32, metric + 8));
@@ -200,8 +216,7 @@ export class Recorder implements Samples {
       while (this.#places.length <= tags) this.#places.push(undefined);
       this.#places[tags] = places = wider;
     }
-    places[metric] = at + 1;
-    return at;
+    return places;
   }
 
   #grow(): void {
