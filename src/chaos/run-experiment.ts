@@ -84,7 +84,7 @@ class Run {
     this.#file = file;
     this.#with = dependencies;
     this.#stop = stop;
-    const time = new Date(this.#startedMs).toISOString().replaceAll(/[-:]|\.\d+/g, "");
+    const time = new Date(this.#startedMs).toISOString().replaceAll(/[-:.]/g, "");
     this.#id = `${time}-${randomBytes(3).toString("hex")}`;
   }
 
